@@ -1,0 +1,4 @@
+// Entry point: runs the command line and nothing else.
+import { runCli } from './cli/run-cli.ts';
+
+process.exitCode = await runCli(process.argv.slice(2));

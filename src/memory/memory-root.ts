@@ -1,0 +1,74 @@
+// The contract of one memory root: every read and write of a note goes through it, jailed, atomic, one writer at a time.
+
+export interface Note {
+  /** Relative to the root, `/` as separator, no leading slash, NFC as stored on disk. */
+  path: string;
+  text: string;
+  /** First 32 hex digits of the SHA-256 of the bytes. */
+  version: string;
+  sizeBytes: number;
+  modifiedAtMs: number;
+}
+
+export interface EntryStat {
+  kind: 'file' | 'directory';
+  sizeBytes: number;
+  modifiedAtMs: number;
+}
+
+export interface DirectoryEntry {
+  name: string;
+  kind: 'file' | 'directory';
+}
+
+export interface SearchHit {
+  path: string;
+  title: string;
+  snippet: string;
+  score: number;
+}
+
+/** Called under the root's lock, before the effect; if it throws, nothing happens. */
+export type BeforeEffect = (operation: { operation: string; path: string; before?: string; after?: string }) => Promise<void>;
+
+export interface WriteOptions {
+  /** A version, or null for "must not exist yet"; left out = whatever is there is replaced. Else `VERSION_CONFLICT`. */
+  expectedVersion?: string | null;
+  beforeEffect?: BeforeEffect;
+}
+
+/**
+ * Reads are synchronous and always of the disk. Writes wait for the root's lock, are atomic and durable when they resolve.
+ * Errors: PATH_REFUSED, NOT_FOUND, NOT_A_FILE, NOT_A_DIRECTORY, NOT_TEXT, PERMISSION_DENIED, TOO_LARGE, QUOTA_EXCEEDED,
+ * DISK_FULL, VERSION_CONFLICT, NO_MATCH, NO_CHANGE, MEMORY_UNAVAILABLE.
+ */
+export interface MemoryRoot extends AsyncDisposable {
+  readonly name: string;
+  readonly directory: string;
+  /** Begins to index in the background and to follow outside edits. */
+  start(): void;
+  readNote(path: string): Note;
+  readBytes(path: string): Buffer;
+  /** null when nothing is there; throws only PATH_REFUSED and PERMISSION_DENIED. `''` and `.` are the root. */
+  stat(path: string): EntryStat | null;
+  /** Sorted by name, dot entries left out. */
+  listDirectory(path: string): DirectoryEntry[];
+  /** All Markdown notes, sorted by path. */
+  listNotes(): { path: string; sizeBytes: number; modifiedAtMs: number }[];
+  /** The tree exactly as the original's `list_files()` prints it (first line `./`). */
+  tree(): string;
+  /** Bytes of a file, or of all files under a directory (`''` = root). */
+  sizeBytes(path: string): number;
+  /** Path of the note that `[[target|alias#heading]]`, a bare path or a title names, or null. */
+  resolveLink(link: string, fromPath?: string): string | null;
+  writeNote(path: string, text: string, options?: WriteOptions): Promise<{ version: string; created: boolean }>;
+  /** Reads, replaces the first occurrence and writes under the lock. */
+  replaceInNote(path: string, oldText: string, newText: string, options?: WriteOptions): Promise<{ version: string }>;
+  deleteNote(path: string, options?: WriteOptions): Promise<void>;
+  createDirectory(path: string, options?: { beforeEffect?: BeforeEffect }): Promise<void>;
+  removeDirectory(path: string, options?: { beforeEffect?: BeforeEffect }): Promise<void>;
+  rename(from: string, to: string, options?: WriteOptions): Promise<void>;
+  search(query: string, limit: number): SearchHit[];
+  /** For `/health`, `memory_status` and metrics. */
+  status(): { notes: number; sizeBytes: number; index: 'building' | 'ready' | 'failed'; indexedNotes: number; indexLagMs: number; writable: boolean; reason: string };
+}
