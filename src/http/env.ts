@@ -1,0 +1,37 @@
+// What every route finds in its context: who calls, from where, under which id. Set by the middleware, in this order:
+// request id, client address, principal.
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import type { Principal } from '../auth/principal.ts';
+import type { CallTransport } from './ports.ts';
+
+export interface HttpEnv {
+  /** Empty when a test or the CLI calls the app in process. */
+  Bindings: Partial<HttpBindings>;
+  Variables: {
+    requestId: string;
+    /** The caller's address; `unix` on a Unix socket. */
+    clientAddress: string;
+    /** True when the connection comes from this machine and through no unknown proxy. */
+    isLocal: boolean;
+    principal: Principal;
+    transport: CallTransport;
+  };
+}
+
+export type HttpContext = Context<HttpEnv>;
+
+/** A request header without building a Headers object; joined as Node joins it. */
+export function headerOf(c: HttpContext, name: string): string | undefined {
+  const incoming = c.env.incoming;
+  if (incoming === undefined) return c.req.header(name);
+  const value = incoming.headers[name];
+  return typeof value === 'string' ? value : value?.join(', ');
+}
+
+/** Sets a response header whatever the handler returns, without copying its Response. */
+export function setResponseHeader(c: HttpContext, name: string, value: string): void {
+  const outgoing = c.env.outgoing;
+  if (outgoing === undefined) c.header(name, value);
+  else if (!outgoing.headersSent) outgoing.setHeader(name, value);
+}

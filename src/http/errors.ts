@@ -1,0 +1,69 @@
+// The one map from AppError to what a client reads: an HTTP problem or a JSON-RPC error. Never a stack trace, never the
+// text of an unknown error.
+import { toAppError, type AppError, type ErrorCode } from '../lib/app-error.ts';
+import type { HttpContext } from './env.ts';
+
+export interface ProblemBody {
+  error: { code: ErrorCode; message: string; hint?: string; requestId: string };
+}
+
+export function problemBody(error: AppError, requestId: string): ProblemBody {
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      ...(error.hint !== undefined && { hint: error.hint }),
+      requestId,
+    },
+  };
+}
+
+export function problemResponse(error: AppError, requestId: string, headers: Record<string, string> = {}): Response {
+  return Response.json(problemBody(error, requestId), { status: error.status, headers });
+}
+
+export type JsonRpcId = string | number | null;
+
+/** JSON-RPC numbers: -32700 and -32600 to -32603 as the base protocol means them, -32000 for what only we know. */
+const JSON_RPC_CODES: Partial<Record<ErrorCode, number>> = {
+  INVALID_INPUT: -32602,
+  NOT_FOUND: -32602,
+  UNSUPPORTED: -32601,
+  UNAUTHENTICATED: -32000,
+  FORBIDDEN: -32000,
+  TOO_LARGE: -32000,
+};
+
+export function jsonRpcCode(code: ErrorCode): number {
+  return JSON_RPC_CODES[code] ?? -32603;
+}
+
+export function jsonRpcErrorResponse(
+  error: AppError,
+  id: JsonRpcId,
+  options: { headers?: Record<string, string>; code?: number } = {},
+): Response {
+  const body = {
+    jsonrpc: '2.0',
+    error: {
+      code: options.code ?? jsonRpcCode(error.code),
+      message: error.userMessage,
+      data: { code: error.code, ...(error.hint !== undefined && { hint: error.hint }) },
+    },
+    id,
+  };
+  return Response.json(body, { status: error.status, headers: options.headers ?? {} });
+}
+
+/** Hono's `onError`: logs what nobody foresaw, answers with the code and the request id. */
+export function answerError(
+  error: unknown,
+  c: HttpContext,
+  log: (appError: AppError, requestId: string) => void,
+): Response {
+  const appError = toAppError(error);
+  const requestId = c.get('requestId') ?? 'unknown';
+  if (appError.status >= 500) log(appError, requestId);
+  if (c.req.path === '/mcp') return jsonRpcErrorResponse(appError, null);
+  return problemResponse(appError, requestId);
+}

@@ -1,0 +1,73 @@
+// What the listeners need from the rest of the daemon. `daemon/compose.ts` fills every port; nothing here knows how.
+import type { AuditCall, AuditLog } from '../audit/audit-log.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { ComponentHealth } from '../lib/component.ts';
+import type { MemoryRoot } from '../memory/memory-root.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Where a call came in; also the word in its audit record. */
+export type CallTransport = 'http' | 'socket' | 'stdio';
+export type ListenerName = 'http' | 'ops' | 'admin';
+
+export interface AskAgentRequest {
+  question: string;
+  principal: Principal;
+  requestId: string;
+  /** Aborted when the client goes away, cancels, or the daemon gives up waiting. */
+  signal: AbortSignal;
+  /** One short line for a person about what happens now. */
+  onProgress(message: string): void;
+  /** Every note operation of the run is recorded on this call. */
+  auditCall: AuditCall;
+}
+
+export interface AgentResult {
+  reply: string;
+  backend: string;
+  model: string;
+  degraded: boolean;
+  turns: number;
+  inputTokens: number;
+  outputTokens: number;
+  modelMs: number;
+  notesRead: number;
+  notesWritten: number;
+}
+
+export interface RequestFacts {
+  listener: ListenerName;
+  /** The route's pattern, never the path a client typed. */
+  route: string;
+  method: string;
+  status: number;
+  durationMs: number;
+}
+
+export interface ToolCallFacts {
+  tool: string;
+  outcome: 'ok' | 'error' | 'denied' | 'cancelled';
+  code?: string;
+  durationMs: number;
+}
+
+/** The key is known and good, or why it is not (for the log and the aggregated audit; the client only hears 401). */
+export type KeyVerdict = Principal | { failure: string };
+
+export interface HttpPorts {
+  audit: AuditLog;
+  rootOf(principal: Principal): MemoryRoot;
+  verifyKey(token: string): KeyVerdict;
+  onAuthFailure(address: string, reason: string): void;
+  /** Throws AppError; the code reaches the client. */
+  askAgent(request: AskAgentRequest): Promise<AgentResult>;
+  health(): Readonly<Record<string, ComponentHealth>>;
+  /** The text of `/metrics`. */
+  metrics(): Promise<string>;
+  isReady(): boolean;
+  isDraining(): boolean;
+  onRequest(facts: RequestFacts): void;
+  onToolCall(facts: ToolCallFacts): void;
+  logger: Logger;
+  clock: Clock;
+}
