@@ -29,6 +29,10 @@ export class CallerAuth implements AuthInfo {
     this.#prepared = prepared;
   }
 
+  get isPending(): boolean {
+    return this.#prepared !== undefined;
+  }
+
   /** Hands the prepared call over once; what is never taken is closed in the audit as an error. */
   takePrepared(): PreparedCall | undefined {
     const prepared = this.#prepared;

@@ -1,0 +1,112 @@
+// The route table: what each of the three listeners serves, and the guards in front, in order. Nothing is served that is not
+// on this page (the admin API has its own table, mounted here).
+import { Hono } from 'hono';
+import { cors } from 'hono/cors';
+import { AppError } from '../lib/app-error.ts';
+import type { HttpEnv } from './env.ts';
+import { answerError, problemResponse } from './errors.ts';
+import { fullHealth, publicHealth, readiness } from './health.ts';
+import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './mcp/mcp-endpoint.ts';
+import { authenticate, authenticateLocal, localOrScope } from './middleware/authenticate.ts';
+import { bodyLimit } from './middleware/body-limit.ts';
+import { clientAddress, parseTrustedProxies } from './middleware/client-address.ts';
+import { jsonContentType } from './middleware/content-type.ts';
+import { hostGuard } from './middleware/host.ts';
+import { observe } from './middleware/observe.ts';
+import { originGuard } from './middleware/origin.ts';
+import { requestId } from './middleware/request-id.ts';
+import { secureHeaders } from './middleware/secure-headers.ts';
+import type { HttpPorts, ListenerName } from './ports.ts';
+
+export interface HttpAppsOptions extends McpEndpointOptions {
+  /** Exact Host values besides the listener's own names. */
+  allowedHosts: readonly string[];
+  allowedOrigins: readonly string[];
+  /** CIDRs whose X-Forwarded-For counts. */
+  trustedProxies: readonly string[];
+  maxBodyBytes: number;
+}
+
+export interface HttpApps {
+  http: Hono<HttpEnv>;
+  ops: Hono<HttpEnv>;
+  adminSocket: Hono<HttpEnv>;
+  mcp: McpEndpoint;
+}
+
+const MCP_REQUEST_HEADERS = [
+  'authorization',
+  'content-type',
+  'mcp-protocol-version',
+  'mcp-method',
+  'mcp-name',
+  'mcp-session-id',
+  'last-event-id',
+];
+const WELCOME = (version: string): string =>
+  `mem-agent ${version}\n\n/livez    the process runs\n/readyz   it takes requests\n/health   every component\n/metrics  for Prometheus\n/admin/v1 the admin API (key with admin:read or admin:write)\n`;
+
+/** `adminApp` checks the scopes of its own routes; here it only gets a caller. */
+export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, adminApp?: Hono<HttpEnv>): HttpApps {
+  const mcp = createMcpEndpoint(ports, options);
+  const isTrustedProxy = parseTrustedProxies(options.trustedProxies);
+
+  const base = (listener: ListenerName): Hono<HttpEnv> => {
+    const app = new Hono<HttpEnv>();
+    app.use(requestId(), secureHeaders(), clientAddress(isTrustedProxy), observe(listener, ports));
+    if (listener !== 'admin') app.use(hostGuard(options.allowedHosts), originGuard(options.allowedOrigins));
+    if (listener === 'http' && options.allowedOrigins.length > 0) {
+      app.use(
+        '/mcp',
+        cors({
+          origin: [...options.allowedOrigins],
+          allowMethods: ['POST', 'GET', 'DELETE'],
+          allowHeaders: MCP_REQUEST_HEADERS,
+          exposeHeaders: ['mcp-session-id', 'www-authenticate', 'x-request-id'],
+        }),
+      );
+    }
+    app.use(jsonContentType(), bodyLimit(options.maxBodyBytes));
+    app.onError((error, c) =>
+      answerError(error, c, (appError, id) => ports.logger.error({ err: appError, requestId: id }, 'request failed')),
+    );
+    app.notFound((c) =>
+      problemResponse(
+        new AppError('NOT_FOUND', 'Nothing is served at this path', { hint: 'MCP is at /mcp' }),
+        c.get('requestId'),
+      ),
+    );
+    return app;
+  };
+
+  // For MCP clients, directly or behind nginx. `/.well-known/*` falls to the JSON 404: while OAuth is off, a client that
+  // found anything there would drop its key.
+  const http = base('http');
+  http.all('/mcp', authenticate(ports), (c) => mcp.handle(c));
+  http.get('/health', (c) => c.json(publicHealth(ports)));
+
+  // For the operator, probes and Prometheus.
+  const ops = base('ops');
+  ops.get('/', (c) => c.text(WELCOME(options.version)));
+  ops.get('/livez', (c) => c.text('ok'));
+  ops.get('/readyz', (c) => {
+    const { status, body } = readiness(ports);
+    return c.json(body, status);
+  });
+  ops.get('/health', localOrScope(ports, 'metrics'), (c) => c.json(fullHealth(ports)));
+  ops.get('/metrics', localOrScope(ports, 'metrics'), async (c) =>
+    c.text(await ports.metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
+  );
+  ops.use('/admin/v1/*', authenticate(ports));
+
+  // For the CLI and the stdio shim of the owner: the socket's permissions are the authority.
+  const adminSocket = base('admin');
+  adminSocket.use(authenticateLocal());
+  adminSocket.all('/mcp', (c) => mcp.handle(c));
+  adminSocket.get('/health', (c) => c.json(fullHealth(ports)));
+  if (adminApp !== undefined) {
+    ops.route('/admin/v1', adminApp);
+    adminSocket.route('/admin/v1', adminApp);
+  }
+  return { http, ops, adminSocket, mcp };
+}

@@ -1,0 +1,152 @@
+// Opens one listener and closes it without losing what is in flight: stop accepting, let requests finish until the
+// deadline, then cut. Slow clients are cut by Node's own timeouts, checked every 2 s.
+import { chmodSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { AppError, systemErrorCode } from '../lib/app-error.ts';
+import { capConnections } from './connection-cap.ts';
+import type { HttpEnv } from './env.ts';
+import type { ListenAddress } from './listen-address.ts';
+import { parseTrustedProxies } from './middleware/client-address.ts';
+import { removeStaleSocket } from './unix-socket.ts';
+
+export interface ListenerOptions {
+  address: ListenAddress;
+  /** The configuration key, for messages: `http.listen`, `ops.listen`, `admin.socket`. */
+  key: string;
+  /** Mode of a Unix socket's file. Default 0600. */
+  socketMode?: number;
+  maxConnections?: number;
+  maxConnectionsPerAddress?: number;
+  trustedProxies?: readonly string[];
+  headersTimeoutMs?: number;
+  requestTimeoutMs?: number;
+  keepAliveTimeoutMs?: number;
+  onConnectionRefused?(reason: 'total' | 'address'): void;
+}
+
+export interface Listener extends AsyncDisposable {
+  /** `127.0.0.1:8081`, `unix:/run/…/admin.sock`; what to show and to connect to. */
+  readonly url: string;
+  readonly port: number | undefined;
+  connectionCount(): Promise<number>;
+  /** Stops accepting and waits for requests in flight; what is left at the deadline is cut. */
+  drain(deadlineMs: number): Promise<void>;
+}
+
+const TIMEOUT_CHECK_MS = 2_000;
+
+export async function openListener(app: Hono<HttpEnv>, options: ListenerOptions): Promise<Listener> {
+  const { address, key, headersTimeoutMs = 5_000, requestTimeoutMs = 10_000, keepAliveTimeoutMs = 75_000 } = options;
+  const server = createServer(
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs),
+      keepAlive: true,
+      noDelay: true,
+    },
+    getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false }),
+  );
+  capConnections(server, {
+    maxConnections: options.maxConnections ?? 1024,
+    maxConnectionsPerAddress: options.maxConnectionsPerAddress ?? 256,
+    isExempt: parseTrustedProxies(options.trustedProxies ?? []),
+    ...(options.onConnectionRefused !== undefined && { onRefused: options.onConnectionRefused }),
+  });
+  const sockets = trackSockets(server);
+  if (address.kind === 'unix') await removeStaleSocket(address.path, key);
+  await listen(server, address, key, options.socketMode ?? 0o600);
+
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : undefined;
+  let closing: Promise<void> | undefined;
+  const drain = (deadlineMs: number): Promise<void> => {
+    closing ??= closeServer(server, sockets, deadlineMs);
+    return closing;
+  };
+  return {
+    url: describe(address, bound),
+    port,
+    connectionCount: () => Promise.resolve(sockets.size),
+    drain,
+    [Symbol.asyncDispose]: () => drain(0),
+  };
+}
+
+function trackSockets(server: Server): Set<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
+async function listen(server: Server, address: ListenAddress, key: string, socketMode: number): Promise<void> {
+  // The file must never exist with wider permissions, not even before chmod. Bind happens inside the call.
+  const oldMask = address.kind === 'unix' ? process.umask(0o777 & ~socketMode) : undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.once('listening', resolve);
+      if (address.kind === 'unix') server.listen({ path: address.path });
+      else if (address.kind === 'fd') server.listen({ fd: address.fd });
+      else server.listen({ host: address.host, port: address.port });
+      if (oldMask !== undefined) process.umask(oldMask);
+    });
+  } catch (error) {
+    throw listenError(error, address, key);
+  }
+  server.removeAllListeners('error');
+  if (address.kind === 'unix') chmodSync(address.path, socketMode);
+}
+
+function listenError(error: unknown, address: ListenAddress, key: string): AppError {
+  const where = describe(address, null);
+  const fix: Record<string, string> = {
+    EADDRINUSE: `Something already listens there (is mem-agent running already?). Stop it, or set ${key} to another address`,
+    EACCES: `This user may not listen there. Use a port above 1023 or a directory you own, or change ${key}`,
+    EADDRNOTAVAIL: `This machine has no such address. Set ${key} to one it has, or to 127.0.0.1`,
+    ENOTFOUND: `The name is not known. Set ${key} to an IP address`,
+    ENOENT: `The directory does not exist. Make it, or set ${key} to another path`,
+  };
+  return new AppError(
+    'CONFIG_INVALID',
+    `${key}: can't listen on ${where} (${systemErrorCode(error) ?? 'unknown error'})`,
+    {
+      hint: fix[systemErrorCode(error) ?? ''] ?? `Check ${key}`,
+      cause: error,
+    },
+  );
+}
+
+function describe(address: ListenAddress, bound: ReturnType<Server['address']>): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  if (typeof bound === 'string') return `unix:${bound}`;
+  if (bound !== null)
+    return `http://${bound.address.includes(':') ? `[${bound.address}]` : bound.address}:${bound.port}`;
+  return address.kind === 'fd' ? `fd ${address.fd}` : `${address.host}:${address.port}`;
+}
+
+/** `server.close` waits for every connection, and `closeIdleConnections` frees the keep-alive ones again and again. */
+async function closeServer(server: Server, sockets: ReadonlySet<Socket>, deadlineMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const deadline = setTimeout(() => {
+    server.closeAllConnections();
+    for (const socket of sockets) socket.destroy();
+  }, deadlineMs);
+  try {
+    await closed;
+  } finally {
+    clearInterval(idle);
+    clearTimeout(deadline);
+  }
+}

@@ -1,0 +1,127 @@
+// Stateful 2025 sessions, off unless `http.legacy_sessions` is set. A session belongs to the key that opened it: with any
+// other key, or unknown, it is 404. Idle ones end, their number is bounded, and all end with the daemon.
+import { randomUUID } from 'node:crypto';
+import {
+  isInitializeRequest,
+  WebStandardStreamableHTTPServerTransport,
+  type Server,
+} from '@modelcontextprotocol/server';
+import { AppError } from '../../lib/app-error.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { jsonRpcErrorResponse } from '../errors.ts';
+import type { CallerAuth } from './caller.ts';
+import type { BuildMcpServer } from './mcp-server.ts';
+
+export interface LegacySessionsOptions {
+  /** Default 256. */
+  maxSessions?: number;
+  /** A session without a request for so long ends, open stream or not. Default 30 minutes. */
+  idleMs?: number;
+}
+
+interface Session {
+  principalId: string;
+  transport: WebStandardStreamableHTTPServerTransport;
+  server: Server;
+  subscriptions: Set<string>;
+  lastUsedMs: number;
+}
+
+export interface LegacySessions {
+  handle(request: Request, body: unknown, auth: CallerAuth): Promise<Response>;
+  notifyNotesChanged(uris: readonly string[], isListChanged: boolean): void;
+  /** Ends the idle streams, so that a drain waits for calls only. */
+  endStreams(): void;
+  readonly size: number;
+  close(): Promise<void>;
+}
+
+export function createLegacySessions(
+  build: BuildMcpServer,
+  clock: Clock,
+  onError: (error: Error) => void,
+  options: LegacySessionsOptions = {},
+): LegacySessions {
+  const { maxSessions = 256, idleMs = 30 * 60_000 } = options;
+  const sessions = new Map<string, Session>();
+
+  const end = async (id: string, session: Session): Promise<void> => {
+    sessions.delete(id);
+    await session.server.close();
+  };
+  const reaper = setInterval(
+    () => {
+      const limitMs = clock.monotonicMs() - idleMs;
+      for (const [id, session] of sessions) if (session.lastUsedMs < limitMs) end(id, session).catch(onError);
+    },
+    Math.min(idleMs, 60_000),
+  );
+  reaper.unref();
+
+  const open = async (request: Request, body: unknown, auth: CallerAuth): Promise<Response> => {
+    if (sessions.size >= maxSessions) {
+      const error = new AppError('QUEUE_FULL', 'Too many MCP sessions are open', {
+        hint: 'Close a client, or try again later',
+      });
+      return jsonRpcErrorResponse(error, null, { headers: { 'retry-after': '30' } });
+    }
+    const subscriptions = new Set<string>();
+    const server = build('session', subscriptions);
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: randomUUID,
+      onsessioninitialized: (id) => {
+        sessions.set(id, {
+          principalId: auth.clientId,
+          transport,
+          server,
+          subscriptions,
+          lastUsedMs: clock.monotonicMs(),
+        });
+      },
+      onsessionclosed: (id) => {
+        sessions.delete(id);
+      },
+    });
+    await server.connect(transport);
+    return transport.handleRequest(request, { parsedBody: body, authInfo: auth });
+  };
+
+  return {
+    async handle(request, body, auth) {
+      const id = request.headers.get('mcp-session-id');
+      if (id === null) {
+        if (isInitializeRequest(body)) return open(request, body, auth);
+        return plainError(400, -32000, 'This server keeps sessions: send initialize first, then its Mcp-Session-Id');
+      }
+      const session = sessions.get(id);
+      // 404 tells a client to begin anew; 401 would make it ask its user for a key.
+      if (session === undefined || session.principalId !== auth.clientId)
+        return plainError(404, -32001, 'Session not found');
+      session.lastUsedMs = clock.monotonicMs();
+      return session.transport.handleRequest(request, {
+        ...(body !== undefined && { parsedBody: body }),
+        authInfo: auth,
+      });
+    },
+    notifyNotesChanged(uris, isListChanged) {
+      for (const { server, subscriptions } of sessions.values()) {
+        for (const uri of uris) if (subscriptions.has(uri)) server.sendResourceUpdated({ uri }).catch(onError);
+        if (isListChanged) server.sendResourceListChanged().catch(onError);
+      }
+    },
+    endStreams() {
+      for (const { transport } of sessions.values()) transport.closeStandaloneSSEStream();
+    },
+    get size() {
+      return sessions.size;
+    },
+    async close() {
+      clearInterval(reaper);
+      await Promise.all([...sessions].map(([id, session]) => end(id, session)));
+    },
+  };
+}
+
+function plainError(status: number, code: number, message: string): Response {
+  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status });
+}

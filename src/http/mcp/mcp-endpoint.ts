@@ -1,0 +1,205 @@
+// `/mcp`: one URL for 2026-07-28 and the 2025 revisions. Everything that can be refused (JSON, batch, scope, arguments, an
+// audit that can't be written) is refused here, before the SDK; then the SDK speaks the protocol.
+import {
+  createMcpHandler,
+  InMemoryServerEventBus,
+  isLegacyRequest,
+  type McpHttpHandler,
+} from '@modelcontextprotocol/server';
+import { AppError, toAppError } from '../../lib/app-error.ts';
+import { headerOf, type HttpContext } from '../env.ts';
+import { jsonRpcErrorResponse, type JsonRpcId } from '../errors.ts';
+import { scopeChallenge } from '../middleware/authenticate.ts';
+import type { HttpPorts } from '../ports.ts';
+import { CallerAuth, type Caller } from './caller.ts';
+import { createCancellations } from './cancellations.ts';
+import type { ExtraSurface } from './extra-surface.ts';
+import { createLegacySessions, type LegacySessionsOptions } from './legacy-sessions.ts';
+import { createMcpServerFactory } from './mcp-server.ts';
+import { uriOfPath } from './note-uri.ts';
+import {
+  abandonCall,
+  isRecord,
+  parseJsonRpcCall,
+  prepareCall,
+  type JsonRpcCall,
+  type PreparedCall,
+} from './prepared-call.ts';
+import { requiredScope } from './scope-check.ts';
+import type { RegisteredTool } from './tool.ts';
+import { TOOLS_BY_NAME } from './tool-table.ts';
+
+export interface McpEndpointOptions {
+  /** Version the server tells its clients. */
+  version: string;
+  /** Stateful 2025 sessions; without it every 2025 request stands alone. */
+  legacySessions?: LegacySessionsOptions | undefined;
+  /** Test fixtures; the daemon never sets it. */
+  extra?: ExtraSurface | undefined;
+}
+
+export interface McpEndpoint {
+  handle(c: HttpContext): Promise<Response>;
+  /** Tells every subscriber which notes changed, and with `isListChanged` that notes came or went. */
+  notifyNotesChanged(paths: readonly string[], isListChanged?: boolean): void;
+  /** Ends the streams that would never end by themselves; calls go on. */
+  endStreams(): Promise<void>;
+  /** Ends everything, calls included. */
+  close(): Promise<void>;
+}
+
+export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions): McpEndpoint {
+  const cancellations = createCancellations();
+  const build = createMcpServerFactory(
+    {
+      ...ports,
+      rootOf: (p) => ports.rootOf(p),
+      askAgent: (r) => ports.askAgent(r),
+      onToolCall: (f) => ports.onToolCall(f),
+      cancellations,
+    },
+    options,
+  );
+  const onerror = (error: Error): void => ports.logger.debug({ err: error }, 'mcp');
+  const bus = new InMemoryServerEventBus(onerror);
+  const handler = (responseMode: 'auto' | 'sse'): McpHttpHandler =>
+    createMcpHandler(({ era }) => build(era === 'modern' ? 'modern' : 'stateless'), {
+      bus,
+      onerror,
+      responseMode,
+      legacy: options.legacySessions === undefined ? 'stateless' : 'reject',
+    });
+  // Three handlers on one bus: quick answers as JSON; long ones stream from the start, so that proxies see life; and the
+  // subscriptions apart, so that a drain can end them without ending calls.
+  const quick = handler('auto');
+  const long = handler('sse');
+  const listening = handler('auto');
+  const sessions =
+    options.legacySessions === undefined
+      ? undefined
+      : createLegacySessions(build, ports.clock, onerror, options.legacySessions);
+
+  const serve = async (
+    request: Request,
+    body: unknown,
+    auth: CallerAuth,
+    call: JsonRpcCall | undefined,
+    tool: RegisteredTool | undefined,
+  ): Promise<Response> => {
+    if (sessions !== undefined && (await isLegacyRequest(request, body))) return sessions.handle(request, body, auth);
+    if (call?.method === 'subscriptions/listen') return listening.fetch(request, { authInfo: auth, parsedBody: body });
+    return (tool?.isLong === true ? long : quick).fetch(request, { authInfo: auth, parsedBody: body });
+  };
+
+  const serveCall = async (request: Request, body: unknown, call: JsonRpcCall, caller: Caller): Promise<Response> => {
+    const name = call.params['name'];
+    const tool = call.method === 'tools/call' && typeof name === 'string' ? TOOLS_BY_NAME.get(name) : undefined;
+    const scope = requiredScope(call, tool);
+    if (scope !== undefined && !caller.principal.scopes.has(scope)) {
+      if (tool !== undefined)
+        ports.onToolCall({ tool: tool.name, outcome: 'denied', code: 'FORBIDDEN', durationMs: 0 });
+      const error = new AppError('FORBIDDEN', `This key lacks the scope ${scope}`, {
+        hint: `Use a key that has it: mem-agent keys create --name NAME --scopes ${scope}`,
+      });
+      return jsonRpcErrorResponse(error, call.id, { headers: { 'www-authenticate': scopeChallenge([scope]) } });
+    }
+    let prepared: PreparedCall | undefined;
+    try {
+      prepared = await prepareCall(call, tool, caller, ports);
+    } catch (error) {
+      return jsonRpcErrorResponse(toAppError(error), call.id, { headers: { 'retry-after': '5' } });
+    }
+    const auth = new CallerAuth(caller, prepared);
+    const response = await serve(request, body, auth, call, tool);
+    if (auth.isPending) await settle(auth, response);
+    return response;
+  };
+
+  /** A call that the SDK refused (bad header, wrong Accept) never took its record: close it. */
+  const settle = async (auth: CallerAuth, response: Response): Promise<void> => {
+    const abandon = async (): Promise<void> => {
+      const left = auth.takePrepared();
+      if (left !== undefined) await abandonCall(left, ports);
+    };
+    if (response.status !== 200) return abandon();
+    // A 2025 answer streams at once; its handler runs in the microtasks before the next turn of the event loop.
+    setImmediate(() => {
+      abandon().catch((error: unknown) =>
+        ports.logger.error({ err: error }, 'the outcome of a refused call was not recorded'),
+      );
+    });
+  };
+
+  return {
+    async handle(c) {
+      const request = c.req.raw;
+      const caller = callerOf(c);
+      if (request.method !== 'POST') {
+        if (sessions !== undefined && (request.method === 'GET' || request.method === 'DELETE'))
+          return sessions.handle(request, undefined, new CallerAuth(caller));
+        const error = new AppError('UNSUPPORTED', 'Only POST is served here', { hint: 'POST one JSON-RPC message' });
+        const refusal = jsonRpcErrorResponse(error, null, { code: -32000, headers: { allow: 'POST' } });
+        return new Response(refusal.body, { status: 405, headers: refusal.headers });
+      }
+      const parsed = parseBody(await request.text());
+      if (parsed instanceof Response) return parsed;
+      const call = parseJsonRpcCall(parsed.body);
+      if (ports.isDraining()) {
+        const error = new AppError('DRAINING', 'mem-agent is stopping', { hint: 'Try again in a few seconds' });
+        return jsonRpcErrorResponse(error, call?.id ?? null, { headers: { 'retry-after': '5' } });
+      }
+      if (call !== undefined) return serveCall(request, parsed.body, call, caller);
+      const cancelled = cancelledId(parsed.body);
+      if (cancelled !== undefined) cancellations.cancel(caller, cancelled);
+      return serve(request, parsed.body, new CallerAuth(caller), undefined, undefined);
+    },
+    notifyNotesChanged(paths, isListChanged = false) {
+      const uris = paths.map(uriOfPath);
+      for (const uri of uris) quick.notify.resourceUpdated(uri);
+      if (isListChanged) quick.notify.resourcesChanged();
+      sessions?.notifyNotesChanged(uris, isListChanged);
+    },
+    async endStreams() {
+      sessions?.endStreams();
+      await listening.close();
+    },
+    async close() {
+      await Promise.all([quick.close(), long.close(), listening.close(), sessions?.close()]);
+    },
+  };
+}
+
+function callerOf(c: HttpContext): Caller {
+  return {
+    principal: c.get('principal'),
+    requestId: c.get('requestId'),
+    transport: c.get('transport'),
+    peer: `${c.get('clientAddress')} ${headerOf(c, 'user-agent') ?? ''}`,
+  };
+}
+
+function parseBody(text: string): { body: unknown } | Response {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (error) {
+    const refusal = new AppError('INVALID_INPUT', 'The body is not valid JSON', {
+      hint: 'Send one JSON-RPC message',
+      cause: error,
+    });
+    return jsonRpcErrorResponse(refusal, null, { code: -32700 });
+  }
+  if (!isRecord(body)) {
+    const refusal = new AppError('INVALID_INPUT', 'The body must be one JSON-RPC message', {
+      hint: 'Batches are not part of the protocol any more; send the messages one by one',
+    });
+    return jsonRpcErrorResponse(refusal, null, { code: -32600 });
+  }
+  return { body };
+}
+
+function cancelledId(body: unknown): JsonRpcId | undefined {
+  if (!isRecord(body) || body['method'] !== 'notifications/cancelled' || !isRecord(body['params'])) return undefined;
+  const id = body['params']['requestId'];
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+}

@@ -1,0 +1,111 @@
+// Runs one prepared tool call and turns whatever happens into a tool result, with its outcome in the audit and metrics.
+import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server';
+import { AppError, toAppError } from '../../lib/app-error.ts';
+import type { HttpPorts, ToolCallFacts } from '../ports.ts';
+import type { Caller } from './caller.ts';
+import type { Cancellations } from './cancellations.ts';
+import type { PreparedCall } from './prepared-call.ts';
+import { startProgress } from './progress.ts';
+import type { ToolReply } from './tool.ts';
+
+/** Key in `_meta` of a failed result; structured content is left out, because clients check it against the output schema. */
+export const ERROR_META_KEY = 'mem-agent/error';
+
+export function errorResult(error: AppError): CallToolResult {
+  const { code, message, hint } = error;
+  return {
+    isError: true,
+    content: [{ type: 'text', text: `${code}: ${error.userMessage}` }],
+    _meta: { [ERROR_META_KEY]: { code, message, ...(hint !== undefined && { hint }) } },
+  };
+}
+
+function successResult(reply: ToolReply): CallToolResult {
+  return {
+    content: [{ type: 'text', text: reply.text ?? JSON.stringify(reply.structured) }],
+    structuredContent: reply.structured,
+  };
+}
+
+export interface RunToolPorts extends Pick<HttpPorts, 'rootOf' | 'askAgent' | 'onToolCall' | 'clock' | 'logger'> {
+  cancellations: Cancellations;
+}
+
+export async function runTool(
+  prepared: PreparedCall & { kind: 'tool' | 'refused-input' },
+  caller: Caller,
+  context: ServerContext,
+  ports: RunToolPorts,
+): Promise<CallToolResult> {
+  const { tool, startedMs } = prepared;
+  const facts = (outcome: ToolCallFacts['outcome'], code?: string): ToolCallFacts => ({
+    tool: tool.name,
+    outcome,
+    ...(code !== undefined && { code }),
+    durationMs: ports.clock.monotonicMs() - startedMs,
+  });
+  if (prepared.kind === 'refused-input') {
+    ports.onToolCall(facts('error', prepared.error.code));
+    return errorResult(prepared.error);
+  }
+
+  const outcome = await attempt(prepared, caller, context, ports);
+  const known =
+    outcome.error === undefined ? facts('ok') : facts(outcome.isCancelled ? 'cancelled' : 'error', outcome.error.code);
+  try {
+    await prepared.audit.finish({
+      outcome: known.outcome,
+      ...(known.code !== undefined && { code: known.code }),
+      ...(outcome.reply !== undefined && { reply: outcome.reply.structured }),
+      durationMs: known.durationMs,
+      usage: { tool: tool.name, ...outcome.reply?.usage },
+    });
+  } catch (error) {
+    const appError = toAppError(error);
+    ports.onToolCall(facts('error', appError.code));
+    return errorResult(appError);
+  }
+  ports.onToolCall(known);
+  return outcome.reply === undefined ? errorResult(outcome.error) : successResult(outcome.reply);
+}
+
+type Attempt =
+  | { reply: ToolReply; error?: never; isCancelled: false }
+  | { reply?: never; error: AppError; isCancelled: boolean };
+
+async function attempt(
+  prepared: PreparedCall & { kind: 'tool' },
+  caller: Caller,
+  context: ServerContext,
+  ports: RunToolPorts,
+): Promise<Attempt> {
+  const { tool, bound, audit } = prepared;
+  const tracked = tool.isLong ? ports.cancellations.track(caller, context.mcpReq.id) : undefined;
+  const signal =
+    tracked === undefined ? context.mcpReq.signal : AbortSignal.any([context.mcpReq.signal, tracked.signal]);
+  using progress = startProgress(context, (error) =>
+    ports.logger.debug({ err: error, requestId: caller.requestId }, 'progress not delivered'),
+  );
+  try {
+    const reply = await bound.run({
+      principal: caller.principal,
+      requestId: caller.requestId,
+      root: ports.rootOf(caller.principal),
+      audit,
+      signal,
+      progress: (message) => progress.report(message),
+      askAgent: ports.askAgent,
+    });
+    return { reply, isCancelled: false };
+  } catch (error) {
+    const appError =
+      signal.aborted && !(error instanceof AppError)
+        ? new AppError('CANCELLED', 'The call was cancelled', { cause: error })
+        : toAppError(error);
+    if (appError.code === 'INTERNAL')
+      ports.logger.error({ err: error, requestId: caller.requestId, tool: tool.name }, 'tool failed');
+    return { error: appError, isCancelled: appError.code === 'CANCELLED' };
+  } finally {
+    tracked?.done();
+  }
+}
