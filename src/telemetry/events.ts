@@ -1,0 +1,124 @@
+// One function per thing that happens: it writes the log line and moves the metric together, so that they cannot drift apart.
+// Guarantees: the message is constant, facts are in fields, and nothing here holds a key, a path of a note or a question.
+import type { ErrorCode } from '../lib/app-error.ts';
+import type { Logger } from './logger.ts';
+import type { Metrics } from './metrics-registry.ts';
+
+export interface Events {
+  daemonState(event: { state: 'starting' | 'ready' | 'draining' | 'stopped' | 'failed'; reason?: string }): void;
+  requestAnswered(event: {
+    requestId: string;
+    transport: string;
+    method: string;
+    protocol: string;
+    code: string;
+    principal: string;
+    durationMs: number;
+  }): void;
+  toolEnded(event: {
+    requestId: string;
+    tool: string;
+    outcome: 'ok' | 'error' | 'denied' | 'cancelled';
+    code?: ErrorCode;
+    principal: string;
+    durationMs: number;
+  }): void;
+  agentRunEnded(event: {
+    requestId: string;
+    turns: number;
+    backend: string;
+    degraded: boolean;
+    durationMs: number;
+    code?: ErrorCode;
+  }): void;
+  modelAnswered(event: {
+    backend: string;
+    outcome: string;
+    durationMs: number;
+    timeToFirstTokenMs?: number;
+    inputTokens?: number;
+    outputTokens?: number;
+  }): void;
+  runQueued(event: { waitMs: number }): void;
+  runRejected(event: { reason: string }): void;
+  sandboxRunEnded(event: {
+    outcome: 'done' | 'timeout' | 'memory' | 'output' | 'crash' | 'cancelled';
+    durationMs: number;
+  }): void;
+  writeConflict(event: { requestId?: string }): void;
+  auditUnavailable(event: { reason: string }): void;
+  auditChainChecked(event: { valid: boolean; records: number; reason?: string }): void;
+  authFailed(event: { reason: string; address: string; transport: string }): void;
+  sqliteBusy(event: { file: string }): void;
+  configReloaded(event: { applied: readonly string[]; needsRestart: readonly string[] }): void;
+  logLevelChanged(event: { from: string; to: string; principal: string }): void;
+}
+
+export function createEvents(logger: Logger, metrics: Metrics): Events {
+  return {
+    daemonState(event) {
+      metrics.setReady(event.state === 'ready');
+      logger[event.state === 'failed' ? 'error' : 'info'](event, 'daemon state');
+    },
+    requestAnswered(event) {
+      metrics.mcpRequest(event);
+      logger.debug(event, 'request answered');
+    },
+    toolEnded(event) {
+      metrics.toolCall({ tool: event.tool, outcome: event.outcome, durationSeconds: event.durationMs / 1000 });
+      logger.info(event, 'tool call ended');
+    },
+    agentRunEnded(event) {
+      metrics.agentRun(event);
+      if (event.code === 'EMPTY_REPLY') metrics.agentEmptyReply();
+      logger.info(event, 'agent run ended');
+    },
+    modelAnswered(event) {
+      metrics.modelRequest({
+        backend: event.backend,
+        outcome: event.outcome,
+        ...(event.timeToFirstTokenMs === undefined ? {} : { ttftSeconds: event.timeToFirstTokenMs / 1000 }),
+        ...(event.inputTokens === undefined ? {} : { inputTokens: event.inputTokens }),
+        ...(event.outputTokens === undefined ? {} : { outputTokens: event.outputTokens }),
+      });
+      logger[event.outcome === 'ok' ? 'debug' : 'warn'](event, 'model answered');
+    },
+    runQueued(event) {
+      metrics.queueWait(event.waitMs / 1000);
+      logger.debug(event, 'run left the queue');
+    },
+    runRejected(event) {
+      metrics.queueRejected(event.reason);
+      logger.warn(event, 'run refused');
+    },
+    sandboxRunEnded(event) {
+      metrics.sandboxRun({ outcome: event.outcome, durationSeconds: event.durationMs / 1000 });
+      logger[event.outcome === 'done' ? 'debug' : 'warn'](event, 'sandbox run ended');
+    },
+    writeConflict(event) {
+      metrics.writeConflict();
+      logger.info(event, 'write refused: the note had changed');
+    },
+    auditUnavailable(event) {
+      logger.error(event, 'audit cannot be written, calls are refused');
+    },
+    auditChainChecked(event) {
+      metrics.setAuditChainValid(event.valid);
+      logger[event.valid ? 'info' : 'error'](event, 'audit chain verified');
+    },
+    authFailed(event) {
+      metrics.authFailure(event.reason);
+      logger.warn(event, 'request refused for its key');
+    },
+    sqliteBusy(event) {
+      metrics.sqliteBusy();
+      logger.warn(event, 'SQLite was busy');
+    },
+    configReloaded(event) {
+      logger.info(event, 'configuration reloaded');
+    },
+    logLevelChanged(event) {
+      logger.warn(event, 'log level changed');
+    },
+  };
+}

@@ -1,0 +1,171 @@
+// The daemon's Prometheus metrics as typed functions over a registry of its own.
+// Guarantees: prefix `memagent_`, base units, bounded label values, never a key name, a path or a question in a label.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createBoundedLabel, MCP_METHODS } from './bounded-label.ts';
+
+const TOOL_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
+const TTFT_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const WAIT_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+const SANDBOX_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60, 300];
+const AGENT_TURNS = [1, 2, 3, 5, 8, 13, 20];
+
+export interface MetricsOptions {
+  buildInfo: { version: string; commit: string; node: string };
+}
+
+export interface Metrics extends Disposable {
+  setReady(ready: boolean): void;
+  mcpRequest(request: { transport: string; method: string; protocol: string; code: string }): void;
+  toolCall(call: { tool: string; outcome: string; durationSeconds: number }): void;
+  agentRun(run: { turns: number }): void;
+  agentEmptyReply(): void;
+  modelRequest(request: {
+    backend: string;
+    outcome: string;
+    ttftSeconds?: number;
+    inputTokens?: number;
+    outputTokens?: number;
+  }): void;
+  setQueueDepth(runs: number): void;
+  queueWait(seconds: number): void;
+  queueRejected(reason: string): void;
+  sandboxRun(run: { outcome: string; durationSeconds: number }): void;
+  setMemory(memory: { files: number; sizeBytes: number; indexStale: boolean; indexLagSeconds: number }): void;
+  writeConflict(): void;
+  auditRecords(count: number): void;
+  setAuditChainValid(valid: boolean): void;
+  authFailure(reason: string): void;
+  sqliteBusy(): void;
+  /** Runs before every scrape; for gauges that are cheaper to ask for than to keep. A throwing collector ends the scrape. */
+  onCollect(collect: () => void): void;
+  render(): Promise<string>;
+  readonly contentType: string;
+}
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const collectors: (() => void)[] = [];
+  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  loopDelay.enable();
+
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> =>
+    new Counter({ name: `memagent_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> =>
+    new Gauge({ name: `memagent_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const histogram = <L extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly L[] = [],
+  ): Histogram<L> =>
+    new Histogram({ name: `memagent_${name}`, help, buckets, labelNames: [...labelNames], registers: [registry] });
+
+  gauge('build_info', 'Constant 1; the version is in the labels', ['version', 'commit', 'node']).set(
+    options.buildInfo,
+    1,
+  );
+  const ready = gauge('ready', '1 while the daemon answers requests');
+  const mcpRequests = counter('mcp_requests_total', 'MCP messages answered', [
+    'transport',
+    'method',
+    'protocol',
+    'code',
+  ]);
+  const toolCalls = counter('tool_calls_total', 'Tool calls ended', ['tool', 'outcome']);
+  const toolDuration = histogram('tool_duration_seconds', 'Time of a tool call', TOOL_SECONDS, ['tool']);
+  const agentTurns = histogram('agent_turns', 'Model turns a run took', AGENT_TURNS);
+  const emptyReplies = counter('agent_empty_replies_total', 'Runs that ended in an empty reply');
+  const modelRequests = counter('model_requests_total', 'Requests to a model backend', ['backend', 'outcome']);
+  const modelTtft = histogram('model_ttft_seconds', 'Time to the first token', TTFT_SECONDS, ['backend']);
+  const modelTokens = counter('model_tokens_total', 'Tokens read (input) and written (output) by a backend', [
+    'backend',
+    'direction',
+  ]);
+  const queueDepth = gauge('queue_depth', 'Runs waiting for a place');
+  const queueWait = histogram('queue_wait_seconds', 'Time a run waited for a place', WAIT_SECONDS);
+  const queueRejected = counter('queue_rejected_total', 'Runs refused because the queue was full', ['reason']);
+  const sandboxRuns = counter('sandbox_runs_total', 'Sandbox processes used', ['outcome']);
+  const sandboxDuration = histogram(
+    'sandbox_duration_seconds',
+    'Life of a sandbox process in its run',
+    SANDBOX_SECONDS,
+  );
+  const memoryFiles = gauge('memory_files', 'Notes in memory');
+  const memoryBytes = gauge('memory_bytes', 'Size of all notes');
+  const indexStale = gauge('index_stale', '1 while the search index is behind the notes');
+  const indexLag = gauge('index_lag_seconds', 'Age of the oldest change that is not indexed yet');
+  const writeConflicts = counter('write_conflicts_total', 'Writes refused because the note had changed');
+  const auditRecords = counter('audit_records_total', 'Audit records made durable');
+  const auditChainValid = gauge('audit_chain_valid', '1 when the last verification of the audit chain found it whole');
+  const authFailures = counter('auth_failures_total', 'Requests refused for their key', ['reason']);
+  const sqliteBusy = counter('sqlite_busy_total', 'Times SQLite was busy and had to be tried again');
+  const eventLoopLag = gauge('event_loop_lag_seconds', 'Event loop delay since the last scrape', ['quantile']);
+  collectors.push(() => {
+    // An empty histogram answers NaN; there was no delay to speak of.
+    const seconds = (nanoseconds: number): number => (Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0);
+    eventLoopLag.set({ quantile: '0.5' }, seconds(loopDelay.percentile(50)));
+    eventLoopLag.set({ quantile: '0.99' }, seconds(loopDelay.percentile(99)));
+    eventLoopLag.set({ quantile: '1' }, seconds(loopDelay.max));
+    loopDelay.reset();
+  });
+
+  const boundMethod = createBoundedLabel(0, MCP_METHODS);
+  const boundProtocol = createBoundedLabel(12);
+  const boundTool = createBoundedLabel(48);
+  const boundOther = createBoundedLabel(128);
+
+  return {
+    setReady: (isReady) => ready.set(isReady ? 1 : 0),
+    mcpRequest: ({ transport, method, protocol, code }) =>
+      mcpRequests.inc({
+        transport: boundOther(transport),
+        method: boundMethod(method),
+        protocol: boundProtocol(protocol),
+        code: boundOther(code),
+      }),
+    toolCall({ tool, outcome, durationSeconds }) {
+      const bounded = boundTool(tool);
+      toolCalls.inc({ tool: bounded, outcome: boundOther(outcome) });
+      toolDuration.observe({ tool: bounded }, durationSeconds);
+    },
+    agentRun: ({ turns }) => agentTurns.observe(turns),
+    agentEmptyReply: () => emptyReplies.inc(),
+    modelRequest({ backend, outcome, ttftSeconds, inputTokens, outputTokens }) {
+      const bounded = boundOther(backend);
+      modelRequests.inc({ backend: bounded, outcome: boundOther(outcome) });
+      if (ttftSeconds !== undefined) modelTtft.observe({ backend: bounded }, ttftSeconds);
+      if (inputTokens !== undefined) modelTokens.inc({ backend: bounded, direction: 'input' }, inputTokens);
+      if (outputTokens !== undefined) modelTokens.inc({ backend: bounded, direction: 'output' }, outputTokens);
+    },
+    setQueueDepth: (runs) => queueDepth.set(runs),
+    queueWait: (seconds) => queueWait.observe(seconds),
+    queueRejected: (reason) => queueRejected.inc({ reason: boundOther(reason) }),
+    sandboxRun({ outcome, durationSeconds }) {
+      sandboxRuns.inc({ outcome: boundOther(outcome) });
+      sandboxDuration.observe(durationSeconds);
+    },
+    setMemory(memory) {
+      memoryFiles.set(memory.files);
+      memoryBytes.set(memory.sizeBytes);
+      indexStale.set(memory.indexStale ? 1 : 0);
+      indexLag.set(memory.indexLagSeconds);
+    },
+    writeConflict: () => writeConflicts.inc(),
+    auditRecords: (count) => auditRecords.inc(count),
+    setAuditChainValid: (valid) => auditChainValid.set(valid ? 1 : 0),
+    authFailure: (reason) => authFailures.inc({ reason: boundOther(reason) }),
+    sqliteBusy: () => sqliteBusy.inc(),
+    onCollect: (collect) => void collectors.push(collect),
+    async render() {
+      for (const collect of collectors) collect();
+      return registry.metrics();
+    },
+    contentType: registry.contentType,
+    [Symbol.dispose]() {
+      loopDelay.disable();
+      registry.clear();
+    },
+  };
+}

@@ -1,0 +1,118 @@
+// The registry: every name of this step is there, functions move the right series, hostile label values cannot grow it.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createEvents } from '../../../src/telemetry/events.ts';
+import type { Logger } from '../../../src/telemetry/logger.ts';
+import { createMetrics } from '../../../src/telemetry/metrics-registry.ts';
+
+const buildInfo = { version: '0.1.0', commit: 'abc', node: '26' };
+
+test('every metric of this step is exposed, two registries do not share', async () => {
+  using metrics = createMetrics({ buildInfo });
+  using other = createMetrics({ buildInfo });
+  metrics.writeConflict();
+  const names = [
+    'build_info',
+    'ready',
+    'mcp_requests_total',
+    'tool_calls_total',
+    'tool_duration_seconds',
+    'agent_turns',
+    'agent_empty_replies_total',
+    'model_requests_total',
+    'model_ttft_seconds',
+    'model_tokens_total',
+    'queue_depth',
+    'queue_wait_seconds',
+    'queue_rejected_total',
+    'sandbox_runs_total',
+    'sandbox_duration_seconds',
+    'memory_files',
+    'memory_bytes',
+    'index_stale',
+    'index_lag_seconds',
+    'write_conflicts_total',
+    'audit_records_total',
+    'audit_chain_valid',
+    'auth_failures_total',
+    'sqlite_busy_total',
+    'event_loop_lag_seconds',
+  ];
+  const text = await metrics.render();
+  for (const name of names) assert.match(text, new RegExp(`^# TYPE memagent_${name} `, 'm'));
+  for (const name of ['process_resident_memory_bytes', 'nodejs_gc_duration_seconds', 'nodejs_eventloop_lag_seconds'])
+    assert.match(text, new RegExp(`^# TYPE ${name} `, 'm'));
+  assert.match(text, /memagent_write_conflicts_total 1\n/);
+  assert.match(text, /memagent_event_loop_lag_seconds\{quantile="0.99"\} \d/);
+  assert.match(await other.render(), /memagent_write_conflicts_total 0\n/);
+});
+
+test('unknown methods and endless tool names end as `other`', async () => {
+  using metrics = createMetrics({ buildInfo });
+  for (let index = 0; index < 1000; index++) {
+    metrics.mcpRequest({ transport: 'http', method: `x/${index}`, protocol: `p-${index}`, code: '200' });
+    metrics.toolCall({ tool: `t${index}`, outcome: 'ok', durationSeconds: 0.01 });
+  }
+  metrics.toolCall({ tool: 'a question about Alice?', outcome: 'ok', durationSeconds: 1 });
+  const text = await metrics.render();
+  assert.ok(!text.includes('Alice'));
+  assert.ok((text.match(/^memagent_mcp_requests_total\{/gm) ?? []).length < 20);
+  assert.ok((text.match(/^memagent_tool_calls_total\{/gm) ?? []).length < 60);
+});
+
+test('an event moves its metric and writes one line; collectors run at each scrape', async () => {
+  using metrics = createMetrics({ buildInfo });
+  const lines: string[] = [];
+  const write = (level: string) => (_fields: object, message: string) => void lines.push(`${level}: ${message}`);
+  const logger: Logger = {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: () => logger,
+  };
+  const events = createEvents(logger, metrics);
+  events.daemonState({ state: 'ready' });
+  events.toolEnded({ requestId: 'r', tool: 'fetch', outcome: 'ok', principal: 'k_1', durationMs: 70 });
+  events.agentRunEnded({
+    requestId: 'r',
+    turns: 4,
+    backend: 'builtin',
+    degraded: true,
+    durationMs: 1,
+    code: 'EMPTY_REPLY',
+  });
+  events.modelAnswered({
+    backend: 'builtin',
+    outcome: 'error',
+    durationMs: 1,
+    timeToFirstTokenMs: 30,
+    inputTokens: 7,
+    outputTokens: 3,
+  });
+  events.auditChainChecked({ valid: false, records: 3, reason: 'row 2' });
+  let scrapes = 0;
+  metrics.onCollect(() => metrics.setQueueDepth(++scrapes));
+  await metrics.render();
+  const text = await metrics.render();
+  for (const expected of [
+    'memagent_ready 1',
+    'memagent_tool_calls_total{tool="fetch",outcome="ok"} 1',
+    'memagent_tool_duration_seconds_bucket{le="0.05",tool="fetch"} 0',
+    'memagent_tool_duration_seconds_bucket{le="0.1",tool="fetch"} 1',
+    'memagent_agent_turns_bucket{le="5"} 1',
+    'memagent_agent_empty_replies_total 1',
+    'memagent_model_requests_total{backend="builtin",outcome="error"} 1',
+    'memagent_model_tokens_total{backend="builtin",direction="input"} 7',
+    'memagent_audit_chain_valid 0',
+    'memagent_queue_depth 2',
+  ])
+    assert.ok(text.includes(`${expected}\n`), expected);
+  assert.deepEqual(lines, [
+    'info: daemon state',
+    'info: tool call ended',
+    'info: agent run ended',
+    'warn: model answered',
+    'error: audit chain verified',
+  ]);
+});
