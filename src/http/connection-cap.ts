@@ -8,7 +8,7 @@ export interface ConnectionCapOptions {
   maxConnectionsPerAddress: number;
   isExempt: AddressTest;
   /** Called for each connection that was closed at once. */
-  onRefused?(reason: 'total' | 'address'): void;
+  onRefused?: (reason: 'total' | 'address') => void;
 }
 
 export function capConnections(server: Server, options: ConnectionCapOptions): void {

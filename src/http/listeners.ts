@@ -24,7 +24,7 @@ export interface ListenerOptions {
   headersTimeoutMs?: number;
   requestTimeoutMs?: number;
   keepAliveTimeoutMs?: number;
-  onConnectionRefused?(reason: 'total' | 'address'): void;
+  onConnectionRefused?: (reason: 'total' | 'address') => void;
 }
 
 export interface Listener extends AsyncDisposable {
@@ -40,17 +40,16 @@ const TIMEOUT_CHECK_MS = 2_000;
 
 export async function openListener(app: Hono<HttpEnv>, options: ListenerOptions): Promise<Listener> {
   const { address, key, headersTimeoutMs = 5_000, requestTimeoutMs = 10_000, keepAliveTimeoutMs = 75_000 } = options;
-  const server = createServer(
-    {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      keepAliveTimeout: keepAliveTimeoutMs,
-      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs),
-      keepAlive: true,
-      noDelay: true,
-    },
-    getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false }),
-  );
+  const server = createServer({
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs),
+    noDelay: true,
+  });
+  // The adapter replaces the global Request and Response by its lighter ones: half the cost of a call.
+  const answer = getRequestListener((request, env) => app.fetch(request, env));
+  server.on('request', (incoming, outgoing) => void answer(incoming, outgoing));
   capConnections(server, {
     maxConnections: options.maxConnections ?? 1024,
     maxConnectionsPerAddress: options.maxConnectionsPerAddress ?? 256,

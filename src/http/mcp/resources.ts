@@ -8,7 +8,7 @@ import {
   type Resource,
   type ResourceTemplateType,
 } from '@modelcontextprotocol/server';
-import { AppError, toAppError, type ErrorCode } from '../../lib/app-error.ts';
+import { toAppError, type ErrorCode } from '../../lib/app-error.ts';
 import type { MemoryRoot } from '../../memory/memory-root.ts';
 import { jsonRpcCode } from '../errors.ts';
 import type { HttpPorts } from '../ports.ts';
@@ -106,6 +106,6 @@ export async function runResource<Result>(
 
 export function asProtocolError(error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
-  const appError: AppError = toAppError(error);
+  const appError = toAppError(error);
   return new ProtocolError(jsonRpcCode(appError.code), appError.userMessage, { code: appError.code });
 }

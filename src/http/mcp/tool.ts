@@ -67,7 +67,7 @@ export function defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input>): Re
       title: spec.title,
       description: spec.description,
       inputSchema: { ...z.toJSONSchema(spec.input, { io: 'input' }), type: 'object' } as Tool['inputSchema'],
-      outputSchema: { ...z.toJSONSchema(spec.output, { io: 'output' }), type: 'object' } as Tool['inputSchema'],
+      outputSchema: { ...z.toJSONSchema(spec.output, { io: 'output' }) },
       annotations: spec.annotations,
     },
     bind(input) {
