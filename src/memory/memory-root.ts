@@ -29,7 +29,12 @@ export interface SearchHit {
 }
 
 /** Called under the root's lock, before the effect; if it throws, nothing happens. */
-export type BeforeEffect = (operation: { operation: string; path: string; before?: string; after?: string }) => Promise<void>;
+export type BeforeEffect = (operation: {
+  operation: string;
+  path: string;
+  before?: string;
+  after?: string;
+}) => Promise<void>;
 
 export interface WriteOptions {
   /** A version, or null for "must not exist yet"; left out = whatever is there is replaced. Else `VERSION_CONFLICT`. */
@@ -70,5 +75,13 @@ export interface MemoryRoot extends AsyncDisposable {
   rename(from: string, to: string, options?: WriteOptions): Promise<void>;
   search(query: string, limit: number): SearchHit[];
   /** For `/health`, `memory_status` and metrics. */
-  status(): { notes: number; sizeBytes: number; index: 'building' | 'ready' | 'failed'; indexedNotes: number; indexLagMs: number; writable: boolean; reason: string };
+  status(): {
+    notes: number;
+    sizeBytes: number;
+    index: 'building' | 'ready' | 'failed';
+    indexedNotes: number;
+    indexLagMs: number;
+    writable: boolean;
+    reason: string;
+  };
 }

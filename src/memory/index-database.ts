@@ -1,0 +1,67 @@
+// The tables of the search index and the statements on them; one set of tables a memory root. Deletable at any time.
+
+import { createHash } from 'node:crypto';
+import type BetterSqlite3 from 'better-sqlite3';
+
+export type IndexHandle = BetterSqlite3.Database;
+
+/** For `openIndexStore`: the tables of each root are made when it opens. Raise the version when their form changes. */
+export const INDEX_SCHEMA = {
+  version: 1,
+  sql: 'CREATE TABLE memory_roots (prefix TEXT PRIMARY KEY, directory TEXT NOT NULL) STRICT',
+};
+
+export function tablePrefix(rootName: string): string {
+  return `root_${createHash('sha256').update(rootName).digest('hex').slice(0, 12)}`;
+}
+
+/** The index of another directory that had this name is dropped. */
+export function createTables(db: IndexHandle, prefix: string, directory: string): void {
+  const known = db.prepare('SELECT directory FROM memory_roots WHERE prefix = ?').pluck().get(prefix);
+  if (known === directory) return;
+  db.transaction(() => {
+    for (const table of ['notes', 'forward', 'words']) db.exec(`DROP TABLE IF EXISTS ${prefix}_${table}`);
+    db.exec(`
+      CREATE TABLE ${prefix}_notes (
+        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, title TEXT NOT NULL, name_key TEXT NOT NULL,
+        title_key TEXT NOT NULL, size INTEGER NOT NULL, mtime REAL NOT NULL, ctime REAL NOT NULL
+      ) STRICT;
+      CREATE INDEX ${prefix}_by_name ON ${prefix}_notes (name_key);
+      CREATE INDEX ${prefix}_by_title ON ${prefix}_notes (title_key);
+      CREATE TABLE ${prefix}_forward (id INTEGER PRIMARY KEY, weights BLOB NOT NULL) STRICT;
+      CREATE VIRTUAL TABLE ${prefix}_words USING fts5(
+        words, content = '', contentless_delete = 1, detail = none, tokenize = 'unicode61 remove_diacritics 0'
+      );`);
+    db.prepare('INSERT OR REPLACE INTO memory_roots VALUES (?, ?)').run(prefix, directory);
+  })();
+}
+
+export function prepareStatements(db: IndexHandle, prefix: string) {
+  const notes = `${prefix}_notes`;
+  const words = `${prefix}_words`;
+  const forward = `${prefix}_forward`;
+  return {
+    count: db.prepare<[], number>(`SELECT count(*) FROM ${notes}`).pluck(),
+    maxId: db.prepare<[], number>(`SELECT max(id) FROM ${notes}`).pluck(),
+    stamp: db.prepare<[string]>(`SELECT id, size, mtime, ctime FROM ${notes} WHERE path = ?`),
+    note: db.prepare<[number]>(`SELECT path, title FROM ${notes} WHERE id = ?`),
+    page: db.prepare<[number]>(`SELECT id, path FROM ${notes} WHERE id > ? ORDER BY id LIMIT 256`),
+    named: db
+      .prepare<[string, string]>(
+        `SELECT path FROM ${notes} WHERE name_key = ? UNION SELECT path FROM ${notes} WHERE title_key = ? LIMIT 100`,
+      )
+      .pluck(),
+    insertNote: db.prepare(
+      `INSERT INTO ${notes} (path, title, name_key, title_key, size, mtime, ctime) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    insertForward: db.prepare(`INSERT INTO ${forward} (id, weights) VALUES (?, ?)`),
+    insertWords: db.prepare(`INSERT INTO ${words} (rowid, words) VALUES (?, ?)`),
+    deleteNote: db.prepare(`DELETE FROM ${notes} WHERE id = ?`),
+    deleteForward: db.prepare(`DELETE FROM ${forward} WHERE id = ?`),
+    deleteWords: db.prepare(`DELETE FROM ${words} WHERE rowid = ?`),
+    match: db.prepare<[string, number]>(`SELECT rowid FROM ${words} WHERE ${words} MATCH ? LIMIT ?`).pluck(),
+    forward: db
+      .prepare<[string]>(`SELECT id, weights FROM ${forward} WHERE id IN (SELECT value FROM json_each(?))`)
+      .raw(),
+  };
+}

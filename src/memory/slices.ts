@@ -1,0 +1,34 @@
+// Runs long synchronous work (a generator that yields often) in short slices, so that the event loop stays responsive.
+
+export interface SliceOptions {
+  sliceMs: number;
+  /** Checked between slices; when true the work is abandoned and the generator's `finally` blocks run. */
+  isCancelled: () => boolean;
+  /** Wraps each slice, such as in one transaction. */
+  around: (slice: () => void) => void;
+}
+
+/** Resolves true when the work ran to its end, false when it was cancelled. */
+export async function runInSlices(work: Generator<void, void, void>, options: SliceOptions): Promise<boolean> {
+  for (;;) {
+    if (options.isCancelled()) {
+      work.return();
+      return false;
+    }
+    let isDone = false;
+    options.around(() => {
+      const until = performance.now() + options.sliceMs;
+      do isDone = work.next().done === true;
+      while (!isDone && performance.now() < until);
+    });
+    if (isDone) return true;
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
+
+/** Runs the work to its end at once, for callers that need the answer now. */
+export function runAtOnce(work: Generator<void, void, void>): void {
+  while (work.next().done !== true);
+}

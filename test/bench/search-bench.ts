@@ -1,0 +1,124 @@
+// Search latency over roots of several sizes with a Zipf vocabulary, queries of one to four terms, common words among
+// them. Baseline in the same run: FTS5's own `ORDER BY bm25` over the same words. `node test/bench/search-bench.ts [sizes]`
+
+import { mkdtempSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openIndexStore } from '../../src/store/index-store.ts';
+import { INDEX_SCHEMA } from '../../src/memory/index-database.ts';
+import { openMemoryRoot } from '../../src/memory/open-memory-root.ts';
+
+const VOCABULARY = 50_000;
+const QUERIES = 400;
+const BASELINE_QUERIES = 40;
+
+/** Small, seeded, good enough: the same corpus and queries in every run. */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function createZipf(random: () => number): () => string {
+  const cumulative: number[] = [];
+  let sum = 0;
+  for (let rank = 1; rank <= VOCABULARY; rank++) cumulative.push((sum += 1 / rank));
+  return () => {
+    const wanted = random() * sum;
+    let low = 0;
+    let high = VOCABULARY - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((cumulative[middle] ?? 0) < wanted) low = middle + 1;
+      else high = middle;
+    }
+    return `w${low.toString(36)}x`;
+  };
+}
+
+function writeCorpus(directory: string, notes: number, word: () => string, random: () => number): string[] {
+  const texts: string[] = [];
+  for (let note = 0; note < notes; note++) {
+    if (note % 1000 === 0) mkdirSync(join(directory, `d${note / 1000}`), { recursive: true });
+    const lines = [`# ${word()} ${word()}`, ''];
+    for (let left = 40 + Math.floor(random() * 220); left > 0; left -= 12)
+      lines.push(Array.from({ length: Math.min(12, left) }, word).join(' '));
+    const text = `${lines.join('\n')}\n`;
+    writeFileSync(join(directory, `d${Math.floor(note / 1000)}`, `n${note}.md`), text);
+    texts.push(text);
+  }
+  return texts;
+}
+
+function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+function measure(queries: readonly string[], run: (query: string) => void): { p50: number; p95: number; max: number } {
+  const times = queries.map((query) => {
+    const startedAt = performance.now();
+    run(query);
+    return performance.now() - startedAt;
+  });
+  times.sort((a, b) => a - b);
+  return { p50: percentile(times, 0.5), p95: percentile(times, 0.95), max: times.at(-1) ?? 0 };
+}
+
+async function benchSize(notes: number): Promise<Record<string, string | number>> {
+  const base = mkdtempSync(join(tmpdir(), 'mem-agent-bench-'));
+  try {
+    const directory = join(base, 'memory');
+    mkdirSync(directory);
+    const random = createRandom(42);
+    const word = createZipf(random);
+    const texts = writeCorpus(directory, notes, word, random);
+    const queries = Array.from({ length: QUERIES }, (_, position) =>
+      Array.from({ length: 1 + (position % 4) }, word).join(' '),
+    );
+    using store = openIndexStore({ directory: base, schema: INDEX_SCHEMA });
+    await using root = openMemoryRoot({ name: 'bench', directory, indexDatabase: store.db });
+    const startedAt = performance.now();
+    root.start();
+    let longestTurnMs = 0;
+    for (let turn = performance.now(); root.status().index === 'building'; turn = performance.now()) {
+      await sleep(1);
+      longestTurnMs = Math.max(longestTurnMs, performance.now() - turn);
+    }
+    const buildMs = performance.now() - startedAt;
+    const indexBytes = statSync(join(base, 'index.db')).size;
+    const cold = measure(queries, (query) => root.search(query, 10));
+    const warm = measure(queries, (query) => root.search(query, 10));
+    store.db.exec('CREATE VIRTUAL TABLE baseline USING fts5(body)');
+    const insert = store.db.prepare('INSERT INTO baseline (body) VALUES (?)');
+    store.db.transaction(() => texts.forEach((text) => insert.run(text)))();
+    const naive = store.db.prepare(
+      'SELECT rowid FROM baseline WHERE baseline MATCH ? ORDER BY bm25(baseline) LIMIT 10',
+    );
+    const baseline = measure(queries.slice(0, BASELINE_QUERIES), (query) => naive.all(query.split(' ').join(' OR ')));
+    return {
+      notes,
+      'build s': (buildMs / 1000).toFixed(1),
+      'longest turn ms': longestTurnMs.toFixed(1),
+      'index MB': (indexBytes / 1e6).toFixed(1),
+      'p50 ms': warm.p50.toFixed(2),
+      'p95 ms': warm.p95.toFixed(2),
+      'max ms': warm.max.toFixed(2),
+      'first-time p95 ms': cold.p95.toFixed(2),
+      'bm25 p95 ms': baseline.p95.toFixed(2),
+      'ratio p95': (baseline.p95 / warm.p95).toFixed(1),
+    };
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
+}
+
+const sizes = process.argv.slice(2).map(Number);
+const rows: Record<string, string | number>[] = [];
+for (const notes of sizes.length > 0 ? sizes : [100, 1_000, 10_000, 100_000]) rows.push(await benchSize(notes));
+// oxlint-disable-next-line no-console
+console.table(rows);
