@@ -18,6 +18,7 @@ export interface CommitParticipant {
   restore(saved: unknown): void;
   /** Inside the transaction, after the last job. A throw fails the whole transaction. */
   beforeCommit?(): void;
+  /** After COMMIT and after the jobs were answered; must not throw. */
   committed?(): void;
 }
 
@@ -102,6 +103,7 @@ export function createGroupCommit(db: Db, options: GroupCommitOptions): GroupCom
       if (result?.ok === true) job.resolve(result.value);
       else job.reject(result?.error);
     });
+    for (const participant of participants) participant.committed?.();
   }
 
   /** Fast path without savepoints; if one job is at fault, everything once more with a savepoint each. */
@@ -130,7 +132,6 @@ export function createGroupCommit(db: Db, options: GroupCommitOptions): GroupCom
       if (db.inTransaction) rollback.run();
       throw error;
     }
-    for (const participant of participants) participant.committed?.();
     return settled;
   }
 

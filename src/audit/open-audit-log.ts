@@ -1,0 +1,200 @@
+// The audit log over SQLite: intent before effect, a record a note operation, one outcome a call, each durable before
+// its promise resolves. Whatever keeps a record from being written becomes AUDIT_UNAVAILABLE, and nothing may happen.
+
+import { randomUUID } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { AppError } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { CoreStore } from '../store/core-store.ts';
+import type { GroupCommit } from '../store/group-commit.ts';
+import type { AuditCall, AuditIntent, AuditLog, AuditOutcome, NoteOperation, UsageDelta } from './audit-log.ts';
+import { createAuditChain } from './audit-chain.ts';
+import type { ChainFields } from './audit-chain.ts';
+import { contentText, keyedDigest, loadAuditKey } from './audit-digest.ts';
+import type { ChainHead } from './audit-head-file.ts';
+import { createAuditReader } from './audit-reader.ts';
+import type { AuditReader } from './audit-reader.ts';
+import type { AuditKind } from './audit-record.ts';
+import { verifyAuditChain } from './verify-audit-chain.ts';
+import type { AuditVerification } from './verify-audit-chain.ts';
+
+/** Satisfied by `createUsageRecorder` of `usage/`; runs inside the outcome's transaction. */
+export type RecordUsage = (entry: {
+  timeMs: number;
+  keyId: string;
+  isError: boolean;
+  durationMs: number;
+  usage: UsageDelta;
+}) => void;
+
+export interface AuditLogOptions {
+  store: CoreStore;
+  groupCommit: GroupCommit;
+  clock: Clock;
+  recordUsage: RecordUsage;
+  /** Default `<state>/audit.key`; `audit.head` lies beside it. */
+  keyFile?: string;
+  /** Default `digest`; `full` keeps arguments and replies in clear. */
+  contentMode?: 'digest' | 'full';
+  /** For metrics, after the record is durable. */
+  onRecord?: (kind: AuditKind) => void;
+  /** A damaged chain found at the start, or an `audit.head` that could not be written. */
+  onProblem?: (error: AppError) => void;
+}
+
+export interface OpenAuditLog extends AuditLog, AuditReader, AsyncDisposable {
+  verify(): Promise<AuditVerification>;
+  head(): ChainHead;
+  /** What was wrong with the chain when it was opened; for `/health`. */
+  finding(): string | undefined;
+}
+
+type CallFields = Pick<ChainFields, 'callId' | 'requestId' | 'actorKind' | 'actorId' | 'transport' | 'action' | 'root'>;
+
+/** Dispose it before the group commit and the store: it then leaves an exact `audit.head`. */
+export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
+  const { store, groupCommit, clock } = options;
+  const keyFile = options.keyFile ?? join(store.directory, 'audit.key');
+  const headFile = join(dirname(keyFile), 'audit.head');
+  const key = loadAuditKey(keyFile);
+  const onProblem = options.onProblem ?? (() => undefined);
+  const onRecord = options.onRecord ?? (() => undefined);
+  const chain = createAuditChain({ db: store.db, clock, headFile, onRecord, onProblem });
+  groupCommit.register(chain);
+  const keepsContent = options.contentMode === 'full';
+
+  async function begin(intent: AuditIntent, operations: readonly NoteOperation[] = []): Promise<AuditCall> {
+    const call: CallFields = {
+      callId: randomUUID(),
+      requestId: intent.requestId.toWellFormed(),
+      actorKind: intent.actor.kind,
+      actorId: intent.actor.id.toWellFormed(),
+      transport: intent.transport,
+      action: intent.action.toWellFormed(),
+      root: wellFormed(intent.root),
+    };
+    await durably(() => {
+      const timeMs = clock.nowMs();
+      const args = contentText(intent.args);
+      const argsDigest = args === null ? null : keyedDigest(key, args);
+      const first = fields(call, 'intent', timeMs, { argsDigest, content: keepsContent ? args : null });
+      const rest = operations.map((operation) => operationFields(call, timeMs, operation));
+      return () => {
+        chain.append(first);
+        for (const record of rest) chain.append(record);
+      };
+    });
+    return createCall(call);
+  }
+
+  function createCall(call: CallFields): AuditCall {
+    let isFinished = false;
+    return {
+      callId: call.callId,
+      async operation(operation) {
+        refuseAfterOutcome(isFinished, call.action);
+        const record = operationFields(call, clock.nowMs(), operation);
+        await durably(() => () => chain.append(record));
+      },
+      async finish(outcome) {
+        refuseAfterOutcome(isFinished, call.action);
+        isFinished = true;
+        try {
+          await durably(() => outcomeJob(call, outcome));
+        } catch (error) {
+          // Not written: the caller may try again once the audit takes records again.
+          isFinished = false;
+          throw error;
+        }
+      },
+    };
+  }
+
+  function outcomeJob(call: CallFields, outcome: AuditOutcome): () => void {
+    const timeMs = clock.nowMs();
+    const reply = contentText(outcome.reply);
+    const durationMs = Math.max(0, Math.round(outcome.durationMs));
+    const record = fields(call, 'outcome', timeMs, {
+      replyDigest: reply === null ? null : keyedDigest(key, reply),
+      content: keepsContent ? reply : null,
+      outcome: outcome.outcome,
+      code: wellFormed(outcome.code),
+      durationMs,
+    });
+    const { usage } = outcome;
+    return () => {
+      chain.append(record);
+      if (usage === undefined) return;
+      options.recordUsage({ timeMs, keyId: call.actorId, isError: outcome.outcome !== 'ok', durationMs, usage });
+    };
+  }
+
+  async function durably(prepare: () => () => void): Promise<void> {
+    try {
+      await groupCommit.enqueue(prepare());
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      throw new AppError('AUDIT_UNAVAILABLE', 'An audit record could not be written', {
+        hint: 'Look for the request id in the log; nothing was done',
+        cause: error,
+      });
+    }
+  }
+
+  return {
+    begin,
+    verify: () => verifyAuditChain({ db: store.db, headFile }),
+    head: () => chain.head(),
+    finding: () => chain.finding(),
+    ...createAuditReader(store.db),
+    [Symbol.asyncDispose]: async () => {
+      await groupCommit.flush();
+      chain.close();
+    },
+  };
+}
+
+function operationFields(call: CallFields, timeMs: number, operation: NoteOperation): ChainFields {
+  return fields(call, 'operation', timeMs, {
+    operation: operation.operation.toWellFormed(),
+    path: wellFormed(operation.path),
+    before: wellFormed(operation.before),
+    after: wellFormed(operation.after),
+  });
+}
+
+type DetailFields = Partial<Omit<ChainFields, keyof CallFields | 'kind' | 'timeMs'>>;
+
+/** Every field in one object literal: the same shape for each record keeps the hot path fast. */
+function fields(call: CallFields, kind: AuditKind, timeMs: number, detail: DetailFields): ChainFields {
+  return {
+    timeMs,
+    callId: call.callId,
+    requestId: call.requestId,
+    kind,
+    actorKind: call.actorKind,
+    actorId: call.actorId,
+    transport: call.transport,
+    action: call.action,
+    root: call.root,
+    operation: detail.operation ?? null,
+    path: detail.path ?? null,
+    before: detail.before ?? null,
+    after: detail.after ?? null,
+    argsDigest: detail.argsDigest ?? null,
+    replyDigest: detail.replyDigest ?? null,
+    content: detail.content ?? null,
+    outcome: detail.outcome ?? null,
+    code: detail.code ?? null,
+    durationMs: detail.durationMs ?? null,
+  };
+}
+
+/** A lone surrogate would be stored as another character than the one that was hashed. */
+function wellFormed(text: string | undefined): string | null {
+  return text === undefined ? null : text.toWellFormed();
+}
+
+function refuseAfterOutcome(isFinished: boolean, action: string): void {
+  if (isFinished) throw new AppError('INTERNAL', `${action} already has its outcome in the audit`);
+}
