@@ -24,7 +24,7 @@ export interface AuditEntry {
 export interface HarnessOptions {
   apps?: Partial<HttpAppsOptions>;
   listener?: Partial<ListenerOptions>;
-  ask?(request: AskAgentRequest): Promise<AgentResult>;
+  ask?: (request: AskAgentRequest) => Promise<AgentResult>;
 }
 
 export interface Harness extends AsyncDisposable {

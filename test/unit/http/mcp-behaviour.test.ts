@@ -1,0 +1,315 @@
+// What one MCP call guarantees: audited before its effect, refused as plain HTTP, errors with codes, progress that grows,
+// cancellation that reaches the run.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { AppError } from '../../../src/lib/app-error.ts';
+import { agentSays, modernCall, startHarness, type Harness } from '../../helpers/http-harness.ts';
+
+const legacyCall = (method: string, params: object = {}, id: number | string = 1): object => ({
+  jsonrpc: '2.0',
+  id,
+  method,
+  params,
+});
+const asRecord = (value: unknown): Record<string, unknown> => value as Record<string, unknown>;
+
+/** The JSON-RPC messages of an answer, streamed or not. */
+async function messagesOf(response: Response): Promise<Record<string, unknown>[]> {
+  const text = await response.text();
+  if (!(response.headers.get('content-type') ?? '').startsWith('text/event-stream'))
+    return [asRecord(JSON.parse(text))];
+  return [...text.matchAll(/^data: (.+)$/gm)].map((match) => asRecord(JSON.parse(match[1] ?? '')));
+}
+
+async function callTool(
+  harness: Harness,
+  era: 'modern' | 'legacy',
+  name: string,
+  args: unknown,
+): Promise<Record<string, unknown>> {
+  const modern = modernCall('tools/call', { name, arguments: args });
+  const response =
+    era === 'modern'
+      ? await harness.post(modern.body, { headers: modern.headers })
+      : await harness.post(legacyCall('tools/call', { name, arguments: args }));
+  assert.equal(response.status, 200);
+  return asRecord((await messagesOf(response)).at(-1)?.['result']);
+}
+
+for (const era of ['modern', 'legacy'] as const) {
+  describe(`${era} calls`, () => {
+    test('intent and note operation are recorded before, outcome and usage after', async () => {
+      await using harness = await startHarness();
+      await callTool(harness, era, 'fetch', { id: 'user.md' });
+      const [entry] = harness.audit;
+      assert.equal(entry?.intent.action, 'tool.fetch');
+      assert.equal(entry?.intent.transport, 'http');
+      assert.deepEqual(entry?.operations, [{ operation: 'note.read', path: 'user.md' }]);
+      assert.equal(entry?.outcome?.outcome, 'ok');
+      assert.deepEqual(entry?.outcome?.usage, { tool: 'fetch', notesRead: 1 });
+      assert.deepEqual(
+        harness.toolCalls.map(({ tool, outcome }) => ({ tool, outcome })),
+        [{ tool: 'fetch', outcome: 'ok' }],
+      );
+    });
+
+    test('no intent, no effect: 503 with the code, in a JSON-RPC error', async () => {
+      await using harness = await startHarness();
+      harness.state.auditWorks = 'no';
+      const params = { name: 'create_file', arguments: { path: 'x.md', content: 'x' } };
+      const modern = modernCall('tools/call', params, 'abc');
+      const response =
+        era === 'modern'
+          ? await harness.post(modern.body, { headers: modern.headers })
+          : await harness.post(legacyCall('tools/call', params, 'abc'));
+      assert.equal(response.status, 503);
+      const body = asRecord(await response.json());
+      assert.equal(body['id'], 'abc');
+      assert.equal(asRecord(asRecord(body['error'])['data'])['code'], 'AUDIT_UNAVAILABLE');
+      assert.deepEqual(
+        harness.root.listNotes().map((note) => note.path),
+        ['entities/anna.md', 'user.md'],
+      );
+      const read = modernCall('resources/read', { uri: 'memory:///user.md' });
+      assert.equal((await harness.post(read.body, { headers: read.headers })).status, 503);
+    });
+
+    test('an audit that fails after the intent stops the write and says so', async () => {
+      await using harness = await startHarness();
+      harness.state.auditWorks = 'intent-only';
+      const result = await callTool(harness, era, 'create_file', { path: 'x.md', content: 'x' });
+      assert.equal(result['isError'], true);
+      assert.equal(asRecord(asRecord(result['_meta'])['mem-agent/error'])['code'], 'AUDIT_UNAVAILABLE');
+      assert.equal(harness.root.listNotes().length, 2);
+    });
+
+    test('wrong arguments are a tool error that names the field, and nothing is audited', async () => {
+      await using harness = await startHarness();
+      for (const [args, field] of [
+        [{ id: 5 }, 'id'],
+        [{}, 'id'],
+        [{ id: 'user.md', expectedVersion: 'x' }, 'expectedVersion'],
+      ] as const) {
+        const result = await callTool(harness, era, 'fetch', args);
+        assert.equal(result['isError'], true);
+        const [content] = result['content'] as { text: string }[];
+        assert.match(content?.text ?? '', new RegExp(`^INVALID_INPUT: .*${field}`));
+      }
+      assert.equal(harness.audit.length, 0);
+    });
+
+    test('a failed tool keeps its code; an unknown failure tells nothing of its inside', async () => {
+      await using harness = await startHarness({
+        ask: ({ question }) =>
+          Promise.reject(
+            question === 'model'
+              ? new AppError('MODEL_UNAVAILABLE', 'No model answers', { hint: 'Start it' })
+              : new Error('secret /etc/x'),
+          ),
+      });
+      const known = await callTool(harness, era, 'use_memory_agent', { question: 'model' });
+      assert.match(JSON.stringify(known['content']), /MODEL_UNAVAILABLE: No model answers\. Start it/);
+      const unknown = await callTool(harness, era, 'use_memory_agent', { question: 'bug' });
+      assert.match(JSON.stringify(unknown), /INTERNAL/);
+      assert.doesNotMatch(JSON.stringify(unknown), /secret/);
+      assert.deepEqual(
+        harness.audit.map((entry) => entry.outcome?.code),
+        ['MODEL_UNAVAILABLE', 'INTERNAL'],
+      );
+    });
+
+    test('progress strictly increases', async () => {
+      await using harness = await startHarness({
+        ask: ({ onProgress }) => {
+          for (const message of ['asking the model', 'running Python', 'asking the model']) onProgress(message);
+          return Promise.resolve(agentSays('done'));
+        },
+      });
+      const params = { name: 'use_memory_agent', arguments: { question: 'q' }, _meta: { progressToken: 'p1' } };
+      const modern = modernCall('tools/call', params);
+      const response =
+        era === 'modern'
+          ? await harness.post(modern.body, { headers: modern.headers })
+          : await harness.post(legacyCall('tools/call', params));
+      const messages = await messagesOf(response);
+      const progress = messages
+        .filter((message) => message['method'] === 'notifications/progress')
+        .map((message) => asRecord(message['params']));
+      assert.deepEqual(
+        progress.map((params) => params['progress']),
+        [1, 2, 3],
+      );
+      assert.ok(progress.every((params) => params['progressToken'] === 'p1'));
+    });
+
+    test('a client that goes away aborts its run, and the audit says cancelled', async () => {
+      const started = Promise.withResolvers<AbortSignal>();
+      await using harness = await startHarness({
+        ask: ({ signal }) => {
+          started.resolve(signal);
+          return new Promise((_resolve, reject) => {
+            signal.addEventListener('abort', () => reject(new AppError('CANCELLED', 'The call was cancelled')), {
+              once: true,
+            });
+          });
+        },
+      });
+      const leave = new AbortController();
+      const params = { name: 'use_memory_agent', arguments: { question: 'q' } };
+      const modern = modernCall('tools/call', params);
+      const answer = harness.post(era === 'modern' ? modern.body : legacyCall('tools/call', params), {
+        signal: leave.signal,
+        headers: era === 'modern' ? modern.headers : {},
+      });
+      const signal = await started.promise;
+      const aborted = new Promise((resolve) => {
+        signal.addEventListener('abort', resolve, { once: true });
+      });
+      leave.abort();
+      await assert.rejects(
+        answer.then((response) => response.text()),
+        /abort/i,
+      );
+      await aborted;
+      while (harness.toolCalls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.equal(harness.audit[0]?.outcome?.outcome, 'cancelled');
+    });
+  });
+}
+
+test('a stateless 2025 client cancels with a second request; a stranger with the same id does not', async () => {
+  const started = Promise.withResolvers<AbortSignal>();
+  await using harness = await startHarness({
+    ask: ({ signal }) => {
+      started.resolve(signal);
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new AppError('CANCELLED', 'The call was cancelled')), {
+          once: true,
+        });
+      });
+    },
+  });
+  const answer = harness.post(legacyCall('tools/call', { name: 'use_memory_agent', arguments: { question: 'q' } }, 7));
+  const signal = await started.promise;
+  const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } };
+  assert.equal((await harness.post(cancel, { key: harness.keyOf('agent') })).status, 202);
+  assert.equal(signal.aborted, false);
+  assert.equal((await harness.post(cancel)).status, 202);
+  assert.equal(signal.aborted, true);
+  assert.match(JSON.stringify(await messagesOf(await answer)), /CANCELLED/);
+});
+
+test('a call that the protocol layer refuses leaves no record open', async () => {
+  await using harness = await startHarness();
+  const modern = modernCall('tools/call', { name: 'fetch', arguments: { id: 'user.md' } });
+  const mismatch = await harness.post(modern.body, { headers: { ...modern.headers, 'mcp-name': 'search' } });
+  assert.equal(mismatch.status, 400);
+  const accept = await harness.post(legacyCall('tools/call', { name: 'fetch', arguments: { id: 'user.md' } }), {
+    headers: { accept: 'text/plain' },
+  });
+  assert.equal(accept.status, 406);
+  assert.deepEqual(
+    harness.audit.map((entry) => entry.outcome?.outcome),
+    ['error', 'error'],
+  );
+});
+
+test('batches, bad JSON and methods other than POST are refused', async () => {
+  await using harness = await startHarness();
+  assert.equal((await harness.post([legacyCall('ping')])).status, 400);
+  assert.equal((await harness.post('{"jsonrpc"')).status, 400);
+  assert.equal((await harness.post('')).status, 400);
+  assert.equal((await harness.post('42')).status, 400);
+  const key = harness.keyOf('agent');
+  assert.equal((await fetch(harness.url, { headers: { authorization: `Bearer ${key}` } })).status, 405);
+});
+
+test('the 403 names the scope; the list of tools is the same for every key', async () => {
+  await using harness = await startHarness();
+  const weak = harness.keyOf('memory:read');
+  const write = modernCall('tools/call', { name: 'delete_file', arguments: { path: 'user.md' } });
+  const refused = await harness.post(write.body, { key: weak, headers: write.headers });
+  assert.equal(refused.status, 403);
+  assert.match(refused.headers.get('www-authenticate') ?? '', /error="insufficient_scope", scope="memory:write"/);
+  const read = modernCall('resources/read', { uri: 'memory:///user.md' });
+  assert.equal((await harness.post(read.body, { key: harness.keyOf('agent'), headers: read.headers })).status, 403);
+  const list = modernCall('tools/list');
+  const [forWeak, forFull] = await Promise.all([
+    harness.post(list.body, { key: weak, headers: list.headers }),
+    harness.post(list.body, { headers: list.headers }),
+  ]);
+  assert.equal(await forWeak.text(), await forFull.text());
+  assert.equal(harness.root.listNotes().length, 2);
+});
+
+test('resources are paged by a cursor, and an unknown one is an error', async () => {
+  await using harness = await startHarness();
+  for (let index = 0; index < 250; index += 1)
+    await harness.root.writeNote(`many/n${String(index).padStart(3, '0')}.md`, 'x');
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  let pages = 0;
+  do {
+    const list = modernCall('resources/list', cursor === undefined ? {} : { cursor });
+    const result = asRecord(
+      asRecord(await (await harness.post(list.body, { headers: list.headers })).json())['result'],
+    );
+    seen.push(...(result['resources'] as { uri: string }[]).map((resource) => resource.uri));
+    cursor = result['nextCursor'] as string | undefined;
+    pages += 1;
+  } while (cursor !== undefined);
+  assert.equal(pages, 2);
+  assert.equal(new Set(seen).size, 252);
+  const bad = modernCall('resources/list', { cursor: '!!' });
+  const error = asRecord(asRecord(await (await harness.post(bad.body, { headers: bad.headers })).json())['error']);
+  assert.equal(error['code'], -32602);
+});
+
+test('a subscriber hears which notes changed, and its stream ends when a drain begins', async () => {
+  await using harness = await startHarness();
+  const listen = modernCall('subscriptions/listen', {
+    notifications: { resourcesListChanged: true, resourceSubscriptions: ['memory:///user.md'] },
+  });
+  const response = await harness.post(listen.body, { headers: listen.headers });
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  assert.ok(reader !== undefined);
+  let text = '';
+  const readUntil = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(text)) {
+      const { done, value } = await reader.read();
+      assert.ok(!done, `the stream ended before ${pattern.source}`);
+      text += value;
+    }
+  };
+  await readUntil(/acknowledged/);
+  harness.apps.mcp.notifyNotesChanged(['user.md', 'other.md'], true);
+  await readUntil(/notifications\/resources\/updated/);
+  await readUntil(/notifications\/resources\/list_changed/);
+  assert.doesNotMatch(text, /other\.md/);
+  await harness.apps.mcp.endStreams();
+  while (!(await reader.read()).done);
+  const list = modernCall('tools/list');
+  assert.equal((await harness.post(list.body, { headers: list.headers })).status, 200);
+});
+
+test('a session belongs to its key: another key and an unknown id are 404', async () => {
+  await using harness = await startHarness({ apps: { legacySessions: { maxSessions: 1 } } });
+  const initialize = legacyCall('initialize', {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 't', version: '1' },
+  });
+  const opened = await harness.post(initialize);
+  const id = opened.headers.get('mcp-session-id') ?? '';
+  await opened.text();
+  assert.notEqual(id, '');
+  const list = legacyCall('tools/list', {}, 2);
+  assert.equal((await harness.post(list, { headers: { 'mcp-session-id': id } })).status, 200);
+  assert.equal(
+    (await harness.post(list, { headers: { 'mcp-session-id': id }, key: harness.keyOf('agent') })).status,
+    404,
+  );
+  assert.equal((await harness.post(list, { headers: { 'mcp-session-id': 'nope' } })).status, 404);
+  assert.equal((await harness.post(list)).status, 400);
+  assert.equal((await harness.post(initialize)).status, 429);
+});
