@@ -1,0 +1,76 @@
+// The admin API's route table, mounted at /admin/v1 by the listeners and called in process by the CLI without a daemon.
+// Each resource is a file; each route asks for a scope, and nothing runs without a caller.
+import { randomUUID } from 'node:crypto';
+import { HTTPException } from 'hono/http-exception';
+import { localPrincipal } from '../../auth/principal.ts';
+import { AppError } from '../../lib/app-error.ts';
+import { answerError, problemResponse } from '../errors.ts';
+import { createAdminRouter, type AdminApp } from './admin-route.ts';
+import type { AdminPorts } from './admin-ports.ts';
+import { createAuditRoutes } from './audit.ts';
+import { createConfigRoutes } from './config.ts';
+import { createKeysRoutes } from './keys.ts';
+import { createLeasesRoutes } from './leases.ts';
+import { createLogLevelRoutes } from './log-level.ts';
+import { createStatusRoutes } from './status.ts';
+import { createUsageRoutes } from './usage.ts';
+
+export interface AdminAppOptions {
+  /** Told of every answer of 500 and above. */
+  onServerError?(error: AppError, requestId: string): void;
+}
+
+export function createAdminApp(ports: AdminPorts, options: AdminAppOptions = {}): AdminApp {
+  const app = createAdminRouter();
+  mountRoutes(app, ports, options);
+  return app;
+}
+
+/** For the CLI without a daemon: the caller is the operator, whose right is that the store could be opened. */
+export function createOfflineAdminApp(ports: AdminPorts, options: AdminAppOptions = {}): AdminApp {
+  const app = createAdminRouter();
+  app.use(async (c, next) => {
+    c.set('requestId', randomUUID());
+    c.set('principal', localPrincipal);
+    c.set('transport', 'socket');
+    await next();
+  });
+  mountRoutes(app, ports, options);
+  return app;
+}
+
+function mountRoutes(app: AdminApp, ports: AdminPorts, options: AdminAppOptions): void {
+  const resources = [
+    createKeysRoutes,
+    createAuditRoutes,
+    createUsageRoutes,
+    createConfigRoutes,
+    createLogLevelRoutes,
+    createStatusRoutes,
+    createLeasesRoutes,
+  ];
+  for (const create of resources) app.route('/', create(ports));
+  app.doc('/openapi.json', {
+    openapi: '3.0.3',
+    info: { title: 'mem-agent admin API', version: ports.version },
+    servers: [{ url: '/admin/v1' }],
+  });
+  app.onError((error, c) =>
+    answerError(asInputError(error), c, (appError, requestId) => options.onServerError?.(appError, requestId)),
+  );
+  app.notFound((c) =>
+    problemResponse(
+      new AppError('NOT_FOUND', 'The admin API has no such route', { hint: 'See /admin/v1/openapi.json' }),
+      c.get('requestId'),
+    ),
+  );
+}
+
+/** Hono's own 400 (a body that is no JSON) as our error, so that it has a code and a hint as well. */
+function asInputError(error: Error): Error {
+  if (!(error instanceof HTTPException) || error.status !== 400) return error;
+  return new AppError('INVALID_INPUT', 'The body is not valid JSON', {
+    hint: 'See /admin/v1/openapi.json for what this route takes',
+    cause: error,
+  });
+}

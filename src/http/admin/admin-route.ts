@@ -1,0 +1,67 @@
+// What every admin route has in common: its scope, its JSON answer and its error answers, said once for code and OpenAPI.
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import type { Scope } from '../../auth/principal.ts';
+import { AppError } from '../../lib/app-error.ts';
+import type { HttpEnv } from '../env.ts';
+import { insufficientScope } from '../middleware/authenticate.ts';
+import { problemResponse } from '../errors.ts';
+
+export type AdminApp = OpenAPIHono<HttpEnv>;
+
+const problem = z
+  .object({
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional(), requestId: z.string() }),
+  })
+  .openapi('Problem');
+
+const PROBLEM_RESPONSES = {
+  400: { description: 'The input is wrong', content: { 'application/json': { schema: problem } } },
+  401: { description: 'No valid key', content: { 'application/json': { schema: problem } } },
+  403: { description: 'The key lacks the scope', content: { 'application/json': { schema: problem } } },
+  503: {
+    description: 'The audit cannot be written, or the daemon drains; nothing was done',
+    content: { 'application/json': { schema: problem } },
+  },
+} as const;
+
+/** Throws UNAUTHENTICATED when no guard in front has set a caller: the admin app is never open by mistake. */
+export function requireScope(scope: Scope): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    const principal: HttpEnv['Variables']['principal'] | undefined = c.get('principal');
+    if (principal === undefined)
+      throw new AppError('UNAUTHENTICATED', 'A valid API key is needed', {
+        hint: 'Send "Authorization: Bearer mema_…"',
+      });
+    if (!principal.scopes.has(scope)) return insufficientScope(c, [scope]);
+    return next();
+  };
+}
+
+/** The `responses` of a route that answers JSON. */
+export function answers<S extends z.ZodType>(
+  schema: S,
+  description: string,
+): typeof PROBLEM_RESPONSES & { 200: { description: string; content: { 'application/json': { schema: S } } } } {
+  return { 200: { description, content: { 'application/json': { schema } } }, ...PROBLEM_RESPONSES };
+}
+
+/** An app whose input errors are answered as everything else is: a code and what to do. */
+export function createAdminRouter(): AdminApp {
+  return new OpenAPIHono<HttpEnv>({
+    defaultHook: (result, c) => {
+      if (result.success) return undefined;
+      const faults = result.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`);
+      const error = new AppError('INVALID_INPUT', faults.join('; '), {
+        hint: 'See /admin/v1/openapi.json for what this route takes',
+      });
+      return problemResponse(error, c.get('requestId'));
+    },
+  });
+}
+
+export const isoTime = z.string().openapi({ format: 'date-time' });
+
+export function toIso(timeMs: number | null): string | null {
+  return timeMs === null ? null : new Date(timeMs).toISOString();
+}

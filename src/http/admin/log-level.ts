@@ -1,0 +1,39 @@
+// /log-level: read and change how much the running daemon logs; back to the configured level at the next reload or start.
+import { createRoute, z } from '@hono/zod-openapi';
+import { LOG_LEVELS } from '../../telemetry/create-logger.ts';
+import { answers, createAdminRouter, requireScope, type AdminApp } from './admin-route.ts';
+import type { AdminPorts } from './admin-ports.ts';
+import { audited, requireRunning } from './audited.ts';
+
+const answer = z.object({ level: z.string() }).openapi('LogLevel');
+
+export function createLogLevelRoutes(ports: AdminPorts): AdminApp {
+  const app = createAdminRouter();
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/log-level',
+      middleware: requireScope('admin:read'),
+      responses: answers(answer, 'The level now'),
+    }),
+    (c) => c.json({ level: requireRunning(ports).logLevel.get() }, 200),
+  );
+  app.openapi(
+    createRoute({
+      method: 'put',
+      path: '/log-level',
+      middleware: requireScope('admin:write'),
+      request: {
+        body: { required: true, content: { 'application/json': { schema: z.object({ level: z.enum(LOG_LEVELS) }) } } },
+      },
+      responses: answers(answer, 'The new level'),
+    }),
+    async (c) => {
+      const { level } = c.req.valid('json');
+      const { logLevel } = requireRunning(ports);
+      await audited(c, ports, { action: 'log.level', args: { level }, effect: () => logLevel.set(level) });
+      return c.json({ level }, 200);
+    },
+  );
+  return app;
+}

@@ -1,0 +1,223 @@
+// The admin API in process: scopes, audit before effect, errors with a code, streams that end when they should.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createAdminApp, createOfflineAdminApp } from '../../../src/http/admin/admin-app.ts';
+import { appFor, createFakePorts } from './fake-ports.ts';
+
+const post = (body: unknown): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
+const bodyOf = async (response: Response): Promise<Record<string, unknown>> =>
+  (await response.json()) as Record<string, unknown>;
+const codeOf = async (response: Response): Promise<string> =>
+  ((await response.json()) as { error: { code: string } }).error.code;
+
+const ROUTES: [method: string, path: string, scope: 'admin:read' | 'admin:write', body?: unknown][] = [
+  ['GET', '/keys', 'admin:read'],
+  ['POST', '/keys', 'admin:write', { name: 'n', scopes: ['agent'] }],
+  ['DELETE', '/keys/k_1', 'admin:write'],
+  ['POST', '/keys/k_1/rotate', 'admin:write', {}],
+  ['GET', '/audit', 'admin:read'],
+  ['GET', '/audit/verify', 'admin:read'],
+  ['GET', '/audit/export', 'admin:read'],
+  ['GET', '/usage', 'admin:read'],
+  ['GET', '/config', 'admin:read'],
+  ['POST', '/config/reload', 'admin:write'],
+  ['GET', '/log-level', 'admin:read'],
+  ['PUT', '/log-level', 'admin:write', { level: 'debug' }],
+  ['GET', '/status', 'admin:read'],
+  ['POST', '/drain', 'admin:write'],
+  ['GET', '/leases', 'admin:read'],
+];
+
+test('every route wants its scope, none is open without a caller, and the table is whole', async () => {
+  const fake = createFakePorts();
+  const spec = (await (await createAdminApp(fake.ports).request('/openapi.json')).json()) as {
+    paths: Record<string, Record<string, unknown>>;
+  };
+  const documented = Object.entries(spec.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace('{id}', 'k_1')}`),
+  );
+  assert.deepEqual(documented.toSorted(), ROUTES.map(([method, path]) => `${method} ${path}`).toSorted());
+  const allButOne = { 'admin:read': 'admin:write', 'admin:write': 'admin:read' } as const;
+  for (const [method, path, scope, body] of ROUTES) {
+    const init: RequestInit = {
+      method,
+      ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    };
+    const stranger = await createAdminApp(fake.ports).request(path, init);
+    assert.equal(stranger.status, 401, `${method} ${path} without a caller`);
+    const lacking = await appFor(fake.ports, [
+      allButOne[scope],
+      'agent',
+      'memory:read',
+      'memory:write',
+      'metrics',
+    ]).request(path, init);
+    assert.equal(lacking.status, 403, `${method} ${path} without ${scope}`);
+  }
+  assert.deepEqual(fake.events, [], 'a refused request leaves no trace of an effect');
+});
+
+test('a key is made after its intent, shown once, listed without its secret', async () => {
+  const fake = createFakePorts();
+  const app = appFor(fake.ports, ['admin:read', 'admin:write']);
+  const created = await bodyOf(
+    await app.request('/keys', post({ name: ' laptop ', scopes: ['agent', 'agent', 'memory:read'], expires: '1h' })),
+  );
+  assert.equal(created['key'], 'mema_client_k_1');
+  assert.equal(created['name'], 'laptop');
+  assert.deepEqual(created['scopes'], ['agent', 'memory:read']);
+  assert.equal(created['expiresAt'], new Date(1_000_000 + 3_600_000).toISOString());
+  const listed = await (await app.request('/keys')).text();
+  assert.ok(!listed.includes('mema_client'));
+  const rotated = await bodyOf(await app.request('/keys/k_1/rotate', post({ overlap: '2h' })));
+  assert.equal(rotated['rotatedFrom'], 'k_1');
+  const revoked = await bodyOf(await app.request('/keys/k_1', { method: 'DELETE' }));
+  assert.notEqual(revoked['revokedAt'], null);
+  assert.deepEqual(
+    fake.events.map((event) => event.replace(' by k_caller over http', '')),
+    [
+      'intent key.create',
+      'create k_1',
+      'outcome ok',
+      'intent key.list',
+      'outcome ok',
+      'intent key.rotate',
+      'rotate k_1 7200000',
+      'create k_2',
+      'outcome ok',
+      'intent key.revoke',
+      'revoke k_1',
+      'outcome ok',
+    ],
+  );
+});
+
+test('audit not writable: 503 and no effect; outcome not writable: the key is taken back', async () => {
+  const fake = createFakePorts();
+  const app = appFor(fake.ports, ['admin:read', 'admin:write']);
+  fake.audit.failBegin = true;
+  for (const [path, init] of [
+    ['/keys', post({ name: 'n', scopes: ['agent'] })],
+    ['/drain', { method: 'POST' }],
+    ['/config', {}],
+    ['/log-level', { ...post({ level: 'debug' }), method: 'PUT' }],
+  ] as const) {
+    const response = await app.request(path, init);
+    assert.equal(response.status, 503);
+    assert.equal(await codeOf(response), 'AUDIT_UNAVAILABLE');
+  }
+  assert.deepEqual(fake.events, []);
+  assert.equal(fake.keys.size, 0);
+  assert.equal((await bodyOf(await app.request('/log-level')))['level'], 'info');
+  assert.equal((await app.request('/audit/verify')).status, 200, 'reading the audit works while writing it does not');
+  fake.audit.failBegin = false;
+  fake.audit.failFinish = true;
+  assert.equal((await app.request('/keys', post({ name: 'n', scopes: ['agent'] }))).status, 503);
+  assert.notEqual(fake.keys.get('k_1')?.revokedMs ?? null, null);
+});
+
+test('wrong input is 400 with what is wrong, unknown things are 404, and both name the fix', async () => {
+  const fake = createFakePorts();
+  const app = appFor(fake.ports, ['admin:read', 'admin:write']);
+  const wrong: [string, RequestInit][] = [
+    ['/keys', post({ name: '', scopes: ['agent'] })],
+    ['/keys', post({ name: 'n', scopes: ['root'] })],
+    ['/keys', post({ name: 'n', scopes: [] })],
+    ['/keys', post({ name: 'n', scopes: ['agent'], expires: 'soon' })],
+    ['/keys', { ...post({}), body: '{' }],
+    ['/audit?limit=0', {}],
+    ['/usage?by=question', {}],
+    ['/log-level', { ...post({ level: 'loud' }), method: 'PUT' }],
+  ];
+  for (const [path, init] of wrong) {
+    const response = await app.request(path, init);
+    assert.equal(response.status, 400, `${path} ${String(init.body)}`);
+    assert.equal(await codeOf(response), 'INVALID_INPUT');
+  }
+  const missing = await app.request('/keys/k_none', { method: 'DELETE' });
+  assert.equal(missing.status, 404);
+  assert.match(JSON.stringify(await bodyOf(missing)), /keys list/);
+  assert.equal(await codeOf(await app.request('/nothing')), 'NOT_FOUND');
+  assert.deepEqual(
+    fake.audit.outcomes.map((outcome) => outcome.code),
+    ['NOT_FOUND'],
+  );
+});
+
+test('audit, usage, config and status answer what the ports know', async () => {
+  const fake = createFakePorts();
+  const app = appFor(fake.ports, ['admin:read', 'admin:write']);
+  const tail = (await (await app.request('/audit?limit=2')).json()) as { seq: number; time: string }[];
+  assert.deepEqual(
+    tail.map(({ seq, time }) => [seq, time]),
+    [
+      [2, '1970-01-01T00:00:02.000Z'],
+      [3, '1970-01-01T00:00:03.000Z'],
+    ],
+  );
+  assert.equal((await bodyOf(await app.request('/audit/verify')))['firstBadSeq'], 2);
+  const lines = (await (await app.request('/audit/export?from=3')).text()).trimEnd().split('\n');
+  assert.equal(lines.length, 1998);
+  assert.equal((JSON.parse(lines[0] ?? '') as { seq: number }).seq, 3);
+  const usage = (await bodyOf(await app.request('/usage?last=1s&by=tool'))) as { rows: { group: string }[] };
+  assert.equal(usage.rows[0]?.group, 'tool 999000');
+  assert.deepEqual(await (await app.request('/config')).json(), [
+    { key: 'model.api_key', value: '***', source: 'MEM_AGENT_MODEL_API_KEY' },
+  ]);
+  assert.deepEqual(await bodyOf(await app.request('/config/reload', { method: 'POST' })), {
+    applied: ['log.level'],
+    needsRestart: ['http.listen'],
+  });
+  assert.deepEqual(await bodyOf(await app.request('/log-level', { ...post({ level: 'debug' }), method: 'PUT' })), {
+    level: 'debug',
+  });
+  assert.equal(fake.ports.running?.logLevel.get(), 'debug');
+  const status = await bodyOf(await app.request('/status'));
+  assert.deepEqual([status['state'], status['version'], status['pid']], ['ready', '0.0.1', process.pid]);
+  await app.request('/drain', { method: 'POST' });
+  assert.ok(fake.events.includes('drain asked by k_caller'));
+});
+
+test('without a daemon the same routes work as the operator, and what needs one says so', async () => {
+  const fake = createFakePorts({ running: false });
+  const app = createOfflineAdminApp(fake.ports);
+  assert.equal((await app.request('/keys', post({ name: 'n', scopes: ['agent'] }))).status, 200);
+  assert.equal(fake.events[0], 'intent key.create by local over cli');
+  for (const [path, init] of [
+    ['/drain', { method: 'POST' }],
+    ['/config/reload', { method: 'POST' }],
+    ['/log-level', {}],
+    ['/leases', {}],
+  ] as const) {
+    const response = await app.request(path, init);
+    assert.equal(response.status, 501, path);
+    assert.match(JSON.stringify(await bodyOf(response)), /mem-agent serve/);
+  }
+});
+
+test('a lease counts while its stream is open; client, abort and drain each end it once', async () => {
+  const fake = createFakePorts();
+  const app = appFor(fake.ports, ['admin:read']);
+  const attached = (): number | undefined => fake.ports.running?.leases.attached;
+  const first = await app.request('/leases');
+  const reader = first.body?.getReader();
+  const line = new TextDecoder().decode((await reader?.read())?.value);
+  assert.equal((JSON.parse(line) as { attached: number }).attached, 1);
+  const gone = new AbortController();
+  await app.request('/leases', { signal: gone.signal });
+  const third = await app.request('/leases');
+  assert.equal(attached(), 3);
+  await reader?.cancel();
+  assert.equal(attached(), 2);
+  gone.abort();
+  assert.equal(attached(), 1);
+  fake.drained.abort();
+  assert.equal(attached(), 0);
+  assert.match(await third.text(), /attached/);
+  assert.match(await (await app.request('/leases')).text(), /attached/, 'a lease on a draining daemon ends at once');
+  assert.equal(attached(), 0);
+});

@@ -1,0 +1,176 @@
+// Admin ports in memory, for tests: they record the order of what happens, and the audit can be made unwritable.
+import type { AuditOutcome } from '../../../src/audit/audit-log.ts';
+import type { Principal, Scope } from '../../../src/auth/principal.ts';
+import type { AdminPorts, CreatedKey, KeyView, RunningPorts } from '../../../src/http/admin/admin-ports.ts';
+import type { AdminApp } from '../../../src/http/admin/admin-route.ts';
+import { createAdminApp } from '../../../src/http/admin/admin-app.ts';
+import { createAdminRouter } from '../../../src/http/admin/admin-route.ts';
+import { AppError } from '../../../src/lib/app-error.ts';
+
+export interface FakePorts {
+  ports: AdminPorts;
+  events: string[];
+  audit: { failBegin: boolean; failFinish: boolean; outcomes: AuditOutcome[] };
+  keys: Map<string, KeyView>;
+  drained: AbortController;
+}
+
+export function createFakePorts(options: { running?: boolean } = {}): FakePorts {
+  const events: string[] = [];
+  const audit: FakePorts['audit'] = { failBegin: false, failFinish: false, outcomes: [] };
+  const keys = new Map<string, KeyView>();
+  const drained = new AbortController();
+  const unavailable = (): AppError =>
+    new AppError('AUDIT_UNAVAILABLE', 'The audit cannot be written', { hint: 'Free some space' });
+  let attached = 0;
+  let level = 'info';
+  let nextId = 1;
+  const create = (request: {
+    name: string;
+    scopes: readonly Scope[];
+    root: string;
+    expiresMs: number | null;
+  }): CreatedKey => {
+    const view: KeyView = {
+      ...request,
+      id: `k_${nextId++}`,
+      kind: 'client',
+      createdMs: 0,
+      revokedMs: null,
+      lastUsedMs: null,
+      rotatedFrom: null,
+    };
+    keys.set(view.id, view);
+    events.push(`create ${view.id}`);
+    return { ...view, key: `mema_client_${view.id}` };
+  };
+  const running: RunningPorts = {
+    reload: async () => ({ applied: ['log.level'], needsRestart: ['http.listen'] }),
+    logLevel: { get: () => level, set: (to) => void (level = to) },
+    drain: (reason) => void events.push(`drain ${reason}`),
+    leases: {
+      attach() {
+        attached += 1;
+        return () => void (attached -= 1);
+      },
+      get attached() {
+        return attached;
+      },
+      closing: drained.signal,
+    },
+  };
+  const ports: AdminPorts = {
+    version: '0.0.1',
+    clock: { nowMs: () => 1_000_000, monotonicMs: () => 5 },
+    audit: {
+      async begin(intent) {
+        if (audit.failBegin) throw unavailable();
+        events.push(`intent ${intent.action} by ${intent.actor.id} over ${intent.transport}`);
+        return {
+          callId: 'c',
+          operation: async () => undefined,
+          async finish(outcome) {
+            if (audit.failFinish) throw unavailable();
+            audit.outcomes.push(outcome);
+            events.push(`outcome ${outcome.outcome}`);
+          },
+        };
+      },
+      tail: ({ limit, afterSeq = 0 }) =>
+        [record(1), record(2), record(3)].filter((row) => row.seq > afterSeq).slice(-limit),
+      *exportRows({ afterSeq = 0 } = {}) {
+        for (let seq = afterSeq + 1; seq <= 2000; seq++) yield record(seq);
+      },
+      verify: async () => ({
+        ok: false,
+        records: 1,
+        firstBadSeq: 2,
+        reason: 'the record was changed after it was written',
+      }),
+    },
+    keys: {
+      list: () => [...keys.values()],
+      create,
+      revoke(id) {
+        const key = keys.get(id);
+        if (key === undefined) throw new AppError('NOT_FOUND', 'no such key');
+        const revoked = { ...key, revokedMs: 1 };
+        keys.set(id, revoked);
+        events.push(`revoke ${id}`);
+        return revoked;
+      },
+      rotate(id, overlapMs) {
+        events.push(`rotate ${id} ${overlapMs}`);
+        const created = create({ name: 'n', scopes: ['agent'], root: 'default', expiresMs: null });
+        return { ...created, rotatedFrom: id };
+      },
+    },
+    usage: ({ by, sinceMs }) => [
+      {
+        group: `${by} ${sinceMs}`,
+        calls: 1,
+        errors: 0,
+        inputTokens: 0,
+        outputTokens: 0,
+        modelMs: 0,
+        turns: 0,
+        notesRead: 0,
+        notesWritten: 0,
+        durationMs: 0,
+      },
+    ],
+    config: { explain: () => [{ key: 'model.api_key', value: '***', source: 'MEM_AGENT_MODEL_API_KEY' }] },
+    state: () => 'ready',
+    startedAtMs: 0,
+    health: () => ({ memory: { state: 'ok', reason: 'fine', sinceIso: '2026-01-01T00:00:00.000Z' } }),
+    running: options.running === false ? null : running,
+  };
+  return { ports, events, audit, keys, drained };
+}
+
+function record(seq: number): ReturnType<AdminPorts['audit']['tail']>[number] {
+  return {
+    seq,
+    timeMs: seq * 1000,
+    callId: 'c',
+    requestId: 'r',
+    kind: 'intent',
+    actorKind: 'key',
+    actorId: 'k_1',
+    transport: 'http',
+    action: 'tool.fetch',
+    root: 'default',
+    operation: null,
+    path: null,
+    before: null,
+    after: null,
+    argsDigest: null,
+    replyDigest: null,
+    content: null,
+    outcome: null,
+    code: null,
+    durationMs: null,
+    prevHash: 'p',
+    hash: 'h',
+  };
+}
+
+/** The admin app behind a guard that lets in one caller with these scopes, as the listeners do. */
+export function appFor(ports: AdminPorts, scopes: readonly Scope[]): AdminApp {
+  const principal: Principal = {
+    kind: 'key',
+    id: 'k_caller',
+    name: 'caller',
+    scopes: new Set(scopes),
+    root: 'default',
+  };
+  const app = createAdminRouter();
+  app.use(async (c, next) => {
+    c.set('requestId', 'req-1');
+    c.set('transport', 'http');
+    c.set('principal', principal);
+    await next();
+  });
+  app.route('/', createAdminApp(ports));
+  return app;
+}
