@@ -1,0 +1,47 @@
+// Fills in what was left empty and follows from something else: directories, the admin socket, backend and trust.
+import { join, resolve } from 'node:path';
+import type { SettingValue } from './config-key.ts';
+import { defaultMemoryDir, defaultRuntimeDir, defaultStateDir } from './directories.ts';
+import type { Found } from './directories.ts';
+import type { Environment } from './expand-path.ts';
+import { isLoopbackHost } from './listen-address.ts';
+
+export interface ComputeInput {
+  values: Map<string, SettingValue>;
+  sources: Map<string, string>;
+  env: Environment;
+  cwd: string;
+  home: string;
+}
+
+/** Changes `values` and `sources`; afterwards no directory is empty and nothing is `auto`. */
+export function fillComputed({ values, sources, env, cwd, home }: ComputeInput): void {
+  const fill = (key: string, find: () => Found): void => {
+    if (values.get(key) !== '') return;
+    const { path, source } = find();
+    values.set(key, resolve(cwd, path));
+    sources.set(key, source);
+  };
+  const textOf = (key: string): string => String(values.get(key));
+  fill('state.dir', () => defaultStateDir(env, home));
+  fill('memory.dir', () => defaultMemoryDir(env, home));
+  fill('runtime.dir', () => defaultRuntimeDir(env, textOf('state.dir')));
+  fill('admin.socket', () => ({ path: join(textOf('runtime.dir'), 'admin.sock'), source: 'default (in runtime.dir)' }));
+
+  const baseUrl = textOf('model.base_url');
+  if (values.get('model.backend') === 'auto') {
+    values.set('model.backend', baseUrl === '' ? 'builtin' : 'openai');
+    sources.set('model.backend', `computed (model.base_url is ${baseUrl === '' ? 'not set' : 'set'})`);
+  }
+  if (values.get('model.trust') === '') {
+    const local = values.get('model.backend') === 'builtin' || isLocalUrl(baseUrl);
+    values.set('model.trust', local ? 'local' : 'cloud');
+    sources.set('model.trust', `computed (${local ? 'the model is on this machine' : 'the model is not on loopback'})`);
+  }
+}
+
+/** A server nobody but this machine runs: only there may notes go without the cloud rules. */
+export function isLocalUrl(url: string): boolean {
+  const parsed = URL.parse(url);
+  return parsed !== null && isLoopbackHost(parsed.hostname);
+}

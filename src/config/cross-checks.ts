@@ -1,0 +1,126 @@
+// Checks that need more than one key: addresses, directories and limits that would contradict each other.
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import type { SettingValue } from './config-key.ts';
+import { parseListenAddress, socketPathProblem } from './listen-address.ts';
+import { readTextFile } from './read-text-file.ts';
+
+export interface CrossProblem {
+  key: string;
+  message: string;
+  fix: string;
+}
+
+export type Values = ReadonlyMap<string, SettingValue>;
+
+/** What the daemon keeps in `state.dir` for itself; notes in there would be taken for its own, or the other way round. */
+const STATE_PRIVATE = /^(core\.db|index\.db|lock|locks|run|trash|journal|revisions|backups|first-keys)([.-].*)?$/;
+
+/** `[smaller, larger]`: the first must not exceed the second. */
+const NOT_MORE_THAN: readonly (readonly [string, string])[] = [
+  ['memory.max_file_bytes', 'memory.max_root_bytes'],
+  ['http.headers_timeout_ms', 'http.request_timeout_ms'],
+  ['agent.block_timeout_ms', 'agent.deadline_ms'],
+  ['model.max_output_tokens', 'model.context_tokens'],
+  ['sandbox.standby', 'sandbox.max_processes'],
+  ['sandbox.memory_bytes', 'sandbox.rss_limit_bytes'],
+];
+
+/** Every value has passed its own rule before. */
+export function crossCheck(values: Values): CrossProblem[] {
+  return [
+    ...checkAddresses(values),
+    ...checkDirectories(values),
+    ...checkLimits(values),
+    ...checkModel(values),
+    ...checkFiles(values),
+  ];
+}
+
+function checkAddresses(values: Values): CrossProblem[] {
+  const problems: CrossProblem[] = [];
+  const socket = textOf(values, 'admin.socket');
+  const tooLong = socketPathProblem(socket);
+  if (tooLong !== undefined) {
+    problems.push({ key: 'admin.socket', message: tooLong, fix: 'Set admin.socket or runtime.dir to a shorter path' });
+  }
+  const http = parseListenAddress(textOf(values, 'http.listen'));
+  const ops = parseListenAddress(textOf(values, 'ops.listen'));
+  if (http.kind === 'tcp' && ops.kind === 'tcp' && http.port === ops.port && http.port !== 0) {
+    const fix = 'Give ops.listen another port: it serves metrics and the admin API';
+    problems.push({ key: 'ops.listen', message: `http.listen has port ${http.port} too`, fix });
+  }
+  const sockets = [
+    { key: 'admin.socket', path: socket },
+    ...(http.kind === 'unix' ? [{ key: 'http.listen', path: http.path }] : []),
+    ...(ops.kind === 'unix' ? [{ key: 'ops.listen', path: ops.path }] : []),
+  ];
+  for (const [index, { key, path }] of sockets.entries()) {
+    const other = sockets.slice(0, index).find((earlier) => earlier.path === path);
+    if (other !== undefined) {
+      problems.push({ key, message: `it is the same socket as ${other.key}`, fix: 'Give each a path of its own' });
+    }
+  }
+  return problems;
+}
+
+function checkDirectories(values: Values): CrossProblem[] {
+  const memory = realPath(textOf(values, 'memory.dir'));
+  const state = realPath(textOf(values, 'state.dir'));
+  const runtime = realPath(textOf(values, 'runtime.dir'));
+  const problem = (message: string): CrossProblem[] => [
+    { key: 'memory.dir', message, fix: 'Set memory.dir to a directory that holds notes only' },
+  ];
+  if (memory === state) return problem('it is the same directory as state.dir');
+  if (isInside(state, memory)) return problem(`state.dir (${state}) lies inside it`);
+  if (isInside(runtime, memory)) return problem(`runtime.dir (${runtime}) is it, or lies inside it`);
+  if (isInside(memory, runtime)) return problem(`it lies inside runtime.dir (${runtime}), which a reboot empties`);
+  const first = relative(state, memory).split('/')[0] ?? '';
+  if (isInside(memory, state) && STATE_PRIVATE.test(first)) return problem(`the daemon keeps its own ${first} there`);
+  return [];
+}
+
+function checkLimits(values: Values): CrossProblem[] {
+  return NOT_MORE_THAN.flatMap(([smaller, larger]) => {
+    const limit = Number(values.get(larger));
+    if (Number(values.get(smaller)) <= limit) return [];
+    const fix = `Set ${smaller} to ${limit} or less, or raise ${larger}`;
+    return [{ key: smaller, message: `it is more than ${larger} (${limit})`, fix }];
+  });
+}
+
+function checkModel(values: Values): CrossProblem[] {
+  if (values.get('model.backend') !== 'openai' || values.get('model.base_url') !== '') return [];
+  const message = 'it needs model.base_url, which is not set';
+  return [{ key: 'model.backend', message, fix: 'Set model.base_url, for example http://127.0.0.1:8000/v1' }];
+}
+
+/** Files that were named must be there: a missing filters file must not mean "no filters". */
+function checkFiles(values: Values): CrossProblem[] {
+  return ['memory.filters_file', 'agent.system_prompt_file'].flatMap((key) => {
+    const path = textOf(values, key);
+    const file = path === '' ? undefined : readTextFile(path);
+    if (file === undefined || file.kind === 'text') return [];
+    const message = file.kind === 'missing' ? 'there is no such file' : file.problem.message;
+    return [{ key, message, fix: `Correct the path, or leave ${key} out` }];
+  });
+}
+
+function textOf(values: Values, key: string): string {
+  return String(values.get(key));
+}
+
+function isInside(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
+}
+
+/** Follows symbolic links as far as the path exists. */
+function realPath(path: string): string {
+  const parent = dirname(path);
+  try {
+    return realpathSync(path);
+  } catch {
+    // Not there yet, or not to be looked at: the part above it decides.
+    return parent === path ? path : join(realPath(parent), basename(path));
+  }
+}

@@ -1,0 +1,19 @@
+// What of a value may be shown to a person: all of it, except secrets and passwords inside URLs.
+import type { ConfigKey } from './config-key.ts';
+
+export const MASK = '***';
+/** Stands for the value of a key nobody knows: a mistyped key may hold a secret. */
+export const NOT_SHOWN = '(not shown)';
+
+/** A value as text for errors and listings; a set secret is `***`, an unset one stays empty. */
+export function maskValue(row: ConfigKey, value: unknown): string {
+  if (row.type === 'secret') return value === '' ? '' : MASK;
+  const shown = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+  return row.type === 'url' || shown.includes('://') ? maskUrl(shown) : shown;
+}
+
+/** Hides the user part and the query of what is, or may be meant as, a URL; rather too much than too little. */
+function maskUrl(shown: string): string {
+  const withoutUser = shown.replace(/^((?:[a-z][a-z0-9+.-]*:\/\/)?).*@/is, `$1${MASK}@`);
+  return withoutUser.replace(/[?#].*$/s, `?${MASK}`);
+}

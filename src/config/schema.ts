@@ -1,0 +1,150 @@
+// The one table of everything that can be configured: key, type, default, limits, old names, documentation.
+// Environment names, flags, the typed Config, the shipped example and `config print --explain` are derived from it.
+import { bool, float, int, list, listen, oneOf, path, secret, text, url } from './config-key.ts';
+import type { ConfigKey } from './config-key.ts';
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+
+export const CONFIG_TABLE = [
+  path('memory.dir', '', 'Where the notes are. Holds notes only; anything that opens Markdown may open it.', {
+    computed: '$STATE_DIRECTORY/memory, else $XDG_DATA_HOME/mem-agent/memory',
+    legacyEnv: ['MEMORY_DIR'],
+    legacyFile: '.memory_path',
+  }),
+  int('memory.max_file_bytes', MIB, [1024, GIB], 'The largest note, in bytes.'),
+  int('memory.max_root_bytes', 100 * MIB, [1024, 1024 * GIB], 'The largest memory root, in bytes.'),
+  path('memory.filters_file', '', 'What the agent must not tell, one rule a line; re-read when it changes.', {
+    computed: '.filters in the configuration directory, else in the working directory, if there is one',
+    reloadable: true,
+  }),
+
+  path('state.dir', '', 'Databases, locks and journals of the daemon.', {
+    computed: '$STATE_DIRECTORY, else $XDG_STATE_HOME/mem-agent, else ~/.local/state/mem-agent',
+  }),
+  path('runtime.dir', '', 'Sockets, gone after a reboot.', {
+    computed: '$RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR/mem-agent, else run in state.dir',
+  }),
+
+  listen('http.listen', '127.0.0.1:8081', 'Where MCP clients connect: HOST:PORT, [IPV6]:PORT or unix:PATH.', {
+    legacyEnv: ['HTTP_PORT', 'MCP_PORT', 'MCP_HOST'],
+    legacyRule: 'listen',
+  }),
+  list('http.allowed_hosts', [], 'Host names (HOST or HOST:PORT) clients may use besides loopback ones.', {
+    item: 'host',
+    reloadable: true,
+  }),
+  list('http.allowed_origins', [], 'Web pages that may call, each as https://HOST[:PORT].', {
+    item: 'origin',
+    reloadable: true,
+  }),
+  list('http.trusted_proxies', [], 'Addresses (CIDR) whose X-Forwarded-For is believed.', { item: 'cidr' }),
+  int('http.max_connections', 1024, [1, 1_000_000], 'Open connections in all.'),
+  int('http.max_connections_per_address', 256, [1, 1_000_000], 'Open connections from one address; proxies exempt.'),
+  int('http.max_body_bytes', 1_572_864, [1024, GIB], 'The largest request body, in bytes.'),
+  int('http.headers_timeout_ms', 5000, [100, HOUR_MS], 'How long a client may take to send its headers.'),
+  int('http.request_timeout_ms', 10_000, [100, HOUR_MS], 'How long a client may take to send its whole request.'),
+  bool('http.legacy_sessions', false, 'Keep sessions for clients of the 2025 protocol revisions.'),
+
+  listen('ops.listen', '127.0.0.1:8082', 'Where probes, metrics, the admin API and the dashboard are served.'),
+  path('admin.socket', '', 'The socket the command line talks to; its file permissions are the authority.', {
+    computed: 'admin.sock in runtime.dir',
+  }),
+  oneOf(
+    'mcp.transport',
+    ['stdio', 'http', 'dual'],
+    'http',
+    'How MCP is served: http, stdio on the process itself, or both.',
+    {
+      legacyEnv: ['MCP_TRANSPORT'],
+      legacyRule: 'lower-case',
+    },
+  ),
+
+  oneOf('log.level', ['trace', 'debug', 'info', 'warn', 'error'], 'info', 'The least severe line that is logged.', {
+    legacyEnv: ['FASTMCP_LOG_LEVEL'],
+    legacyRule: 'log-level',
+    reloadable: true,
+  }),
+  path('log.file', '', 'Write the log here instead of to stderr.'),
+
+  oneOf(
+    'model.backend',
+    ['auto', 'builtin', 'openai'],
+    'auto',
+    'Who answers: a server with the OpenAI API, or the builtin policy. auto: openai if model.base_url is set.',
+    { resolvesTo: ['builtin', 'openai'], legacyEnv: ['VLLM_HOST', 'VLLM_PORT'], legacyRule: 'vllm-selects' },
+  ),
+  url('model.base_url', '', 'The server with the OpenAI API, for example http://127.0.0.1:8000/v1.', {
+    legacyEnv: ['VLLM_HOST', 'VLLM_PORT'],
+    legacyRule: 'vllm-url',
+  }),
+  text('model.name', '', 'Which model to ask; empty: the first one the server lists.', {
+    legacyFile: '.mlx_model_name',
+  }),
+  secret('model.api_key', 'The key for that server. Better given as a credential or through model.api_key_file.', {
+    legacyEnv: ['VLLM_API_KEY', 'LITELLM_API_KEY'],
+  }),
+  path('model.api_key_file', '', 'A file, readable by its owner only, that holds model.api_key.'),
+  oneOf(
+    'model.trust',
+    ['', 'local', 'cloud'],
+    '',
+    'local: notes may be sent to this server as they are. cloud: consent and the privacy screen come first.',
+    { computed: 'local for a server on loopback, otherwise cloud', resolvesTo: ['local', 'cloud'] },
+  ),
+  bool('model.paid', false, 'Tokens of this server cost money: answers are never cut off early.'),
+  float('model.temperature', 0.6, [0, 2], 'Sampling temperature.'),
+  float('model.top_p', 0.95, [0, 1], 'Nucleus sampling.'),
+  int('model.top_k', 20, [-1, 1_000_000], 'Top-k sampling; 0 or -1 is off.'),
+  float('model.min_p', 0, [0, 1], 'Min-p sampling.'),
+  int('model.max_output_tokens', 4096, [16, 1_000_000], 'The most tokens of one turn.'),
+  int('model.context_tokens', 32_768, [1024, 10_000_000], 'How much the model can read at once, in tokens.'),
+  int('model.request_timeout_ms', 120_000, [100, DAY_MS], 'How long one turn of the model may take.'),
+  oneOf('model.fallback', ['builtin', 'none'], 'builtin', 'Who answers while the model is down.'),
+
+  secret('openrouter.api_key', 'The key for OpenRouter.', { legacyEnv: ['OPENROUTER_API_KEY'] }),
+  path('openrouter.api_key_file', '', 'A file, readable by its owner only, that holds openrouter.api_key.'),
+
+  int('agent.max_turns', 20, [1, 1000], 'Turns of the model in one run.', { reloadable: true }),
+  int('agent.block_timeout_ms', 20_000, [100, HOUR_MS], 'How long one Python block may run.', { reloadable: true }),
+  int('agent.deadline_ms', 600_000, [1000, DAY_MS], 'How long one run may take in all.', { reloadable: true }),
+  int('agent.max_tokens', 200_000, [1000, 100_000_000], 'Tokens one run may use in all.', { reloadable: true }),
+  int('agent.max_concurrent_runs', 32, [1, 10_000], 'Runs at the same time.'),
+  int('agent.max_queued_runs', 256, [0, 100_000], 'Runs that may wait; more are told to come back later.'),
+  path('agent.system_prompt_file', '', 'Your own system prompt instead of the one inside.'),
+
+  oneOf(
+    'sandbox.require',
+    ['none', 'process', 'kernel'],
+    'process',
+    'The walls that must be proven before Python runs: the process ones, or a kernel one besides.',
+  ),
+  int('sandbox.standby', 1, [0, 1000], 'Sandbox processes kept ready; each takes about 200 MB.'),
+  int('sandbox.max_processes', 8, [1, 1000], 'Sandbox processes at the same time.'),
+  int('sandbox.memory_bytes', 256 * MIB, [32 * MIB, 4 * GIB], 'How far the Python in one sandbox may grow, in bytes.'),
+  int('sandbox.rss_limit_bytes', 768 * MIB, [128 * MIB, 64 * GIB], 'The most memory of one sandbox process, in bytes.'),
+  int('sandbox.output_bytes', MIB, [1024, GIB], 'The most one Python block may hand back, in bytes.'),
+
+  oneOf(
+    'audit.content',
+    ['digest', 'full'],
+    'digest',
+    'What the audit keeps of questions, arguments and replies: keyed digests, or the whole text.',
+  ),
+
+  int('daemon.drain_timeout_ms', 30_000, [0, DAY_MS], 'How long a stop waits for what is running.', {
+    reloadable: true,
+  }),
+  int('daemon.idle_exit_ms', 0, [0, 30 * DAY_MS], 'Stop after this long without a client; 0 is never.'),
+] as const satisfies readonly ConfigKey[];
+
+/** The same table, seen as plain rows. */
+export const CONFIG_KEYS: readonly ConfigKey[] = CONFIG_TABLE;
+
+/** The row of a key, if there is such a key. */
+export function findConfigKey(key: string): ConfigKey | undefined {
+  return CONFIG_KEYS.find((row) => row.key === key);
+}
