@@ -10,12 +10,10 @@ import type { Db } from '../store/sqlite.ts';
 import type { ChainHead } from './audit-head-file.ts';
 import { readHeadFile, writeHeadFile } from './audit-head-file.ts';
 import { AUDIT_INSERT, GENESIS_HASH, hashRecord } from './audit-record.ts';
-import type { AuditKind, AuditRecord } from './audit-record.ts';
+import type { AuditFields, AuditKind } from './audit-record.ts';
 
 const HEAD_FILE_EVERY = 1000;
 const HEAD_FILE_RETRY_MS = 1000;
-
-export type ChainFields = Omit<AuditRecord, 'seq' | 'prevHash' | 'hash'>;
 
 export interface AuditChainOptions {
   db: Db;
@@ -28,7 +26,7 @@ export interface AuditChainOptions {
 
 export interface AuditChain extends CommitParticipant {
   /** Only inside a job of the group commit. */
-  append(fields: ChainFields): void;
+  append(fields: AuditFields): void;
   /** The last durable record. */
   head(): ChainHead;
   /** What was wrong with the chain when it was opened. */
@@ -63,11 +61,11 @@ export function createAuditChain(options: AuditChainOptions): AuditChain {
   let writtenSeq = -1;
   let retryAtMs = 0;
 
-  function append(fields: ChainFields): void {
-    const record = { ...fields, seq: head.seq + 1, prevHash: head.hash };
-    const hash = hashRecord(record);
+  function append(record: AuditFields): void {
+    const seq = head.seq + 1;
+    const hash = hashRecord(record, seq, head.hash);
     insert.run(
-      record.seq,
+      seq,
       record.timeMs,
       record.callId,
       record.requestId,
@@ -87,10 +85,10 @@ export function createAuditChain(options: AuditChainOptions): AuditChain {
       record.outcome,
       record.code,
       record.durationMs,
-      record.prevHash,
+      head.hash,
       hash,
     );
-    head = { seq: record.seq, hash };
+    head = { seq, hash };
     appended.push(record.kind);
   }
 
@@ -191,7 +189,7 @@ function resolveHead(db: Db, remembered: ChainHead | undefined): { head: ChainHe
   return { head };
 }
 
-function chainBreakRecord(finding: string, timeMs: number): ChainFields {
+function chainBreakRecord(finding: string, timeMs: number): AuditFields {
   return {
     timeMs,
     callId: randomUUID(),

@@ -47,13 +47,15 @@ export const AUDIT_INSERT = `INSERT INTO audit (seq, time_ms, call_id, request_i
 /** What stands before the first record. */
 export const GENESIS_HASH = '0'.repeat(64);
 
-/** Over all fields but `record.hash`; `record.prevHash` must be set. */
-export function hashRecord(record: Omit<AuditRecord, 'hash'>): string {
+/** What a record says, without its place in the chain. */
+export type AuditFields = Omit<AuditRecord, 'seq' | 'prevHash' | 'hash'>;
+
+export function hashRecord(record: AuditFields, seq: number, prevHash: string): string {
   return hash(
     'sha256',
     JSON.stringify([
-      record.prevHash,
-      record.seq,
+      prevHash,
+      seq,
       record.timeMs,
       record.callId,
       record.requestId,

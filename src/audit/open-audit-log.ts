@@ -9,12 +9,11 @@ import type { CoreStore } from '../store/core-store.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
 import type { AuditCall, AuditIntent, AuditLog, AuditOutcome, NoteOperation, UsageDelta } from './audit-log.ts';
 import { createAuditChain } from './audit-chain.ts';
-import type { ChainFields } from './audit-chain.ts';
 import { contentText, keyedDigest, loadAuditKey } from './audit-digest.ts';
 import type { ChainHead } from './audit-head-file.ts';
 import { createAuditReader } from './audit-reader.ts';
 import type { AuditReader } from './audit-reader.ts';
-import type { AuditKind } from './audit-record.ts';
+import type { AuditFields, AuditKind } from './audit-record.ts';
 import { verifyAuditChain } from './verify-audit-chain.ts';
 import type { AuditVerification } from './verify-audit-chain.ts';
 
@@ -49,7 +48,7 @@ export interface OpenAuditLog extends AuditLog, AuditReader, AsyncDisposable {
   finding(): string | undefined;
 }
 
-type CallFields = Pick<ChainFields, 'callId' | 'requestId' | 'actorKind' | 'actorId' | 'transport' | 'action' | 'root'>;
+type CallFields = Pick<AuditFields, 'callId' | 'requestId' | 'actorKind' | 'actorId' | 'transport' | 'action' | 'root'>;
 
 /** Dispose it before the group commit and the store: it then leaves an exact `audit.head`. */
 export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
@@ -154,7 +153,7 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
   };
 }
 
-function operationFields(call: CallFields, timeMs: number, operation: NoteOperation): ChainFields {
+function operationFields(call: CallFields, timeMs: number, operation: NoteOperation): AuditFields {
   return fields(call, 'operation', timeMs, {
     operation: operation.operation.toWellFormed(),
     path: wellFormed(operation.path),
@@ -163,10 +162,10 @@ function operationFields(call: CallFields, timeMs: number, operation: NoteOperat
   });
 }
 
-type DetailFields = Partial<Omit<ChainFields, keyof CallFields | 'kind' | 'timeMs'>>;
+type DetailFields = Partial<Omit<AuditFields, keyof CallFields | 'kind' | 'timeMs'>>;
 
 /** Every field in one object literal: the same shape for each record keeps the hot path fast. */
-function fields(call: CallFields, kind: AuditKind, timeMs: number, detail: DetailFields): ChainFields {
+function fields(call: CallFields, kind: AuditKind, timeMs: number, detail: DetailFields): AuditFields {
   return {
     timeMs,
     callId: call.callId,

@@ -66,7 +66,8 @@ async function verify({ db, headFile }: VerifyAuditChainOptions): Promise<AuditV
 function findFault(record: AuditRecord, previous: ChainHead, fileHead: ChainHead | undefined): string | undefined {
   if (record.seq !== previous.seq + 1) return `record ${previous.seq + 1} is missing`;
   if (record.prevHash !== previous.hash) return 'the record does not follow the one before it';
-  if (hashRecord(record) !== record.hash) return 'the record was changed after it was written';
+  if (hashRecord(record, record.seq, record.prevHash) !== record.hash)
+    return 'the record was changed after it was written';
   if (record.seq === fileHead?.seq && record.hash !== fileHead.hash) return 'audit.head knows another record here';
   return undefined;
 }
