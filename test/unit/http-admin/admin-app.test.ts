@@ -141,7 +141,7 @@ test('wrong input is 400 with what is wrong, unknown things are 404, and both na
   const missing = await app.request('/keys/k_none', { method: 'DELETE' });
   assert.equal(missing.status, 404);
   assert.match(JSON.stringify(await bodyOf(missing)), /keys list/);
-  assert.equal(await codeOf(await app.request('/nothing')), 'NOT_FOUND');
+  assert.equal(await codeOf(await createOfflineAdminApp(fake.ports).request('/nothing')), 'NOT_FOUND');
   assert.deepEqual(
     fake.audit.outcomes.map((outcome) => outcome.code),
     ['NOT_FOUND'],
