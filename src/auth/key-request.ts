@@ -1,0 +1,78 @@
+// What may be asked for in a new API key; everything else is refused with what would be right.
+
+import { AppError } from '../lib/app-error.ts';
+import { KEY_KINDS } from './api-key.ts';
+import type { KeyKind } from './api-key.ts';
+import { SCOPES } from './principal.ts';
+import type { Scope } from './principal.ts';
+
+export interface CreateKeyRequest {
+  name: string;
+  /** Default `client`. */
+  kind?: KeyKind;
+  /** Default for `client`: agent, memory:read, memory:write; for `admin`: all. */
+  scopes?: readonly string[];
+  /** Default `default`. */
+  root?: string;
+  expiresAtMs?: number;
+}
+
+export interface CheckedKeyRequest {
+  name: string;
+  kind: KeyKind;
+  scopes: readonly Scope[];
+  root: string;
+  expiresAtMs: number | null;
+}
+
+export const DEFAULT_SCOPES: Record<KeyKind, readonly Scope[]> = {
+  client: ['agent', 'memory:read', 'memory:write'],
+  admin: SCOPES,
+};
+
+export function parseKeyRequest(request: CreateKeyRequest, nowMs: number): CheckedKeyRequest {
+  const kind = KEY_KINDS.find((candidate) => candidate === (request.kind ?? 'client'));
+  if (kind === undefined) throw invalid(`"${request.kind}" is not a kind of key`, 'Use client or admin');
+  return {
+    name: parseName(request.name),
+    kind,
+    scopes: parseScopes(request.scopes ?? DEFAULT_SCOPES[kind], kind),
+    root: parseRoot(request.root ?? 'default'),
+    expiresAtMs: parseExpiry(request.expiresAtMs, nowMs),
+  };
+}
+
+function parseName(name: string): string {
+  const trimmed = name.trim();
+  if (/^[\p{L}\p{N}][\p{L}\p{N} ._@/-]{0,63}$/u.test(trimmed)) return trimmed;
+  throw invalid(
+    'The name of a key has 1 to 64 letters, digits, spaces or . _ @ / -, and starts with a letter or digit',
+    'Name it after the client that uses it, for example "claude laptop"',
+  );
+}
+
+function parseScopes(scopes: readonly string[], kind: KeyKind): readonly Scope[] {
+  const unknown = scopes.find((scope) => !SCOPES.some((known) => known === scope));
+  if (unknown !== undefined) throw invalid(`"${unknown}" is not a scope`, `Known scopes: ${SCOPES.join(', ')}`);
+  if (scopes.length === 0) throw invalid('A key needs at least one scope', `Known scopes: ${SCOPES.join(', ')}`);
+  const wanted = SCOPES.filter((known) => scopes.includes(known));
+  if (kind === 'client' && wanted.some((scope) => scope.startsWith('admin:'))) {
+    throw invalid('A client key cannot have admin scopes', 'Make an admin key: kind admin');
+  }
+  return wanted;
+}
+
+function parseRoot(root: string): string {
+  if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(root)) return root;
+  throw invalid(`"${root.slice(0, 40)}" is not the name of a memory root`, 'Use lower-case letters, digits, - and _');
+}
+
+function parseExpiry(expiresAtMs: number | undefined, nowMs: number): number | null {
+  if (expiresAtMs === undefined) return null;
+  if (Number.isSafeInteger(expiresAtMs) && expiresAtMs > nowMs) return expiresAtMs;
+  throw invalid('A key must expire in the future', 'Give a duration such as 90d, or none for a key without an end');
+}
+
+function invalid(message: string, hint: string): AppError {
+  return new AppError('INVALID_INPUT', message, { hint });
+}
