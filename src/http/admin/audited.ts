@@ -9,7 +9,7 @@ export interface AuditedOperation<T> {
   args?: unknown;
   effect(): T | Promise<T>;
   /** Called when the effect happened but its outcome could not be recorded. */
-  undo?(result: T): void;
+  undo?(result: T): Promise<unknown>;
 }
 
 export async function audited<T>(c: HttpContext, ports: AdminPorts, operation: AuditedOperation<T>): Promise<T> {
@@ -34,7 +34,7 @@ export async function audited<T>(c: HttpContext, ports: AdminPorts, operation: A
   try {
     await call.finish({ outcome: 'ok', durationMs: durationMs() });
   } catch (error) {
-    operation.undo?.(result);
+    await operation.undo?.(result);
     throw error;
   }
   return result;

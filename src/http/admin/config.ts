@@ -1,11 +1,15 @@
 // /config: what is configured and why (masked), and reload. A reload that fails changes nothing.
 import { createRoute, z } from '@hono/zod-openapi';
+import type { SettingValue } from '../../config/config-key.ts';
 import { answers, createAdminRouter, requireScope, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { audited, requireRunning } from './audited.ts';
 
-const setting = z.object({ key: z.string(), value: z.string(), source: z.string() }).openapi('Setting');
-const reloaded = z.object({ applied: z.array(z.string()), needsRestart: z.array(z.string()) }).openapi('ReloadResult');
+const value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]);
+const setting = z
+  .object({ key: z.string(), value, source: z.string(), doc: z.string(), default: value, reloadable: z.boolean() })
+  .openapi('Setting');
+const reloaded = z.object({ applied: z.array(z.string()), needRestart: z.array(z.string()) }).openapi('ReloadResult');
 
 export function createConfigRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
@@ -20,7 +24,8 @@ export function createConfigRoutes(ports: AdminPorts): AdminApp {
       c.json(
         await audited(c, ports, {
           action: 'config.explain',
-          effect: () => ports.config.explain().map(({ key, value, source }) => ({ key, value, source })),
+          effect: () =>
+            ports.explainConfig().map((row) => ({ ...row, value: plain(row.value), default: plain(row.default) })),
         }),
         200,
       ),
@@ -34,12 +39,17 @@ export function createConfigRoutes(ports: AdminPorts): AdminApp {
     }),
     async (c) => {
       const running = requireRunning(ports);
-      const { applied, needsRestart } = await audited(c, ports, {
+      const { applied, needRestart } = await audited(c, ports, {
         action: 'config.reload',
         effect: () => running.reload(),
       });
-      return c.json({ applied: [...applied], needsRestart: [...needsRestart] }, 200);
+      return c.json({ applied: [...applied], needRestart: [...needRestart] }, 200);
     },
   );
   return app;
+}
+
+/** A list of the configuration is read-only; the answer's type is not. */
+function plain(setting: SettingValue): z.infer<typeof value> {
+  return typeof setting === 'object' ? [...setting] : setting;
 }

@@ -1,10 +1,11 @@
 // /keys: list, create, revoke and rotate API keys. A key's secret is in the answer that makes it and nowhere else.
 import { createRoute, z } from '@hono/zod-openapi';
+import { KEY_KINDS } from '../../auth/api-key.ts';
 import { SCOPES } from '../../auth/principal.ts';
-import { AppError } from '../../lib/app-error.ts';
+import type { CreatedKey, KeyInfo } from '../../auth/open-key-store.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import { answers, createAdminRouter, isoTime, requireScope, toIso, type AdminApp } from './admin-route.ts';
-import type { AdminPorts, CreatedKey, KeyView } from './admin-ports.ts';
+import type { AdminPorts } from './admin-ports.ts';
 import { audited } from './audited.ts';
 
 const keyFields = {
@@ -13,7 +14,8 @@ const keyFields = {
   kind: z.enum(['client', 'admin']),
   scopes: z.array(z.enum(SCOPES)),
   root: z.string(),
-  createdAt: isoTime.nullable(),
+  state: z.enum(['active', 'expired', 'revoked']),
+  createdAt: isoTime,
   expiresAt: isoTime.nullable(),
   revokedAt: isoTime.nullable(),
   lastUsedAt: isoTime.nullable(),
@@ -41,7 +43,9 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
 
   const createBody = z.object({
     name: z.string().trim().min(1).max(100),
-    scopes: z.array(z.enum(SCOPES)).min(1),
+    kind: z.enum(KEY_KINDS).optional(),
+    /** Left out: what a key of this kind usually has. */
+    scopes: z.array(z.enum(SCOPES)).min(1).optional(),
     root: z.string().min(1).max(64).default('default'),
     expires: duration.optional(),
   });
@@ -54,13 +58,21 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       responses: answers(createdKeySchema, 'The new key; its secret is shown this once'),
     }),
     async (c) => {
-      const { name, scopes, root, expires } = c.req.valid('json');
-      const expiresMs = expires === undefined ? null : ports.clock.nowMs() + parseDuration(expires);
+      const { name, scopes, root, expires, ...asked } = c.req.valid('json');
+      const kind = asked.kind ?? (scopes?.some((scope) => scope.startsWith('admin:')) === true ? 'admin' : 'client');
+      const expiresAtMs = expires === undefined ? undefined : ports.clock.nowMs() + parseDuration(expires);
       const created = await audited(c, ports, {
         action: 'key.create',
-        args: { name, scopes, root, expires },
-        effect: () => ports.keys.create({ name, scopes: [...new Set(scopes)], root, expiresMs }),
-        undo: (key) => void ports.keys.revoke(key.id),
+        args: { name, kind, scopes, root, expires },
+        effect: () =>
+          ports.keys.create({
+            name,
+            kind,
+            root,
+            ...(scopes === undefined ? {} : { scopes }),
+            ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
+          }),
+        undo: (key) => ports.keys.revoke(key.id),
       });
       return c.json(publicCreatedKey(created), 200);
     },
@@ -80,7 +92,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       const revoked = await audited(c, ports, {
         action: 'key.revoke',
         args: { id },
-        effect: () => ports.keys.revoke(existing(ports, id).id),
+        effect: () => ports.keys.revoke(id),
       });
       return c.json(publicKey(revoked), 200);
     },
@@ -102,8 +114,8 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       const created = await audited(c, ports, {
         action: 'key.rotate',
         args: { id, overlap },
-        effect: () => ports.keys.rotate(existing(ports, id).id, overlapMs),
-        undo: (key) => void ports.keys.revoke(key.id),
+        effect: () => ports.keys.rotate(id, { overlapMs }),
+        undo: (key) => ports.keys.revoke(key.id),
       });
       return c.json(publicCreatedKey(created), 200);
     },
@@ -111,24 +123,18 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
   return app;
 }
 
-/** The store's own NOT_FOUND would do; this one names the command that lists what there is. */
-function existing(ports: AdminPorts, id: string): KeyView {
-  const key = ports.keys.list().find((candidate) => candidate.id === id);
-  if (key !== undefined) return key;
-  throw new AppError('NOT_FOUND', `There is no key ${id}`, { hint: 'List them with: mem-agent keys list' });
-}
-
-function publicKey(key: KeyView): z.infer<typeof keySchema> {
+function publicKey(key: KeyInfo): z.infer<typeof keySchema> {
   return {
     id: key.id,
     name: key.name,
     kind: key.kind,
     scopes: [...key.scopes],
     root: key.root,
-    createdAt: toIso(key.createdMs),
-    expiresAt: toIso(key.expiresMs),
-    revokedAt: toIso(key.revokedMs),
-    lastUsedAt: toIso(key.lastUsedMs),
+    state: key.state,
+    createdAt: new Date(key.createdAtMs).toISOString(),
+    expiresAt: toIso(key.expiresAtMs),
+    revokedAt: toIso(key.revokedAtMs),
+    lastUsedAt: toIso(key.lastUsedAtMs),
     rotatedFrom: key.rotatedFrom,
   };
 }

@@ -117,7 +117,7 @@ test('audit not writable: 503 and no effect; outcome not writable: the key is ta
   fake.audit.failBegin = false;
   fake.audit.failFinish = true;
   assert.equal((await app.request('/keys', post({ name: 'n', scopes: ['agent'] }))).status, 503);
-  assert.notEqual(fake.keys.get('k_1')?.revokedMs ?? null, null);
+  assert.notEqual(fake.keys.get('k_1')?.state, 'active');
 });
 
 test('wrong input is 400 with what is wrong, unknown things are 404, and both name the fix', async () => {
@@ -166,11 +166,11 @@ test('audit, usage, config and status answer what the ports know', async () => {
   const usage = (await bodyOf(await app.request('/usage?last=1s&by=tool'))) as { rows: { group: string }[] };
   assert.equal(usage.rows[0]?.group, 'tool 999000');
   assert.deepEqual(await (await app.request('/config')).json(), [
-    { key: 'model.api_key', value: '***', source: 'MEM_AGENT_MODEL_API_KEY' },
+    { key: 'model.api_key', value: '***', source: 'MEM_AGENT_MODEL_API_KEY', doc: 'd', default: '', reloadable: false },
   ]);
   assert.deepEqual(await bodyOf(await app.request('/config/reload', { method: 'POST' })), {
     applied: ['log.level'],
-    needsRestart: ['http.listen'],
+    needRestart: ['http.listen'],
   });
   assert.deepEqual(await bodyOf(await app.request('/log-level', { ...post({ level: 'debug' }), method: 'PUT' })), {
     level: 'debug',

@@ -1,7 +1,9 @@
 // Admin ports in memory, for tests: they record the order of what happens, and the audit can be made unwritable.
 import type { AuditOutcome } from '../../../src/audit/audit-log.ts';
 import type { Principal, Scope } from '../../../src/auth/principal.ts';
-import type { AdminPorts, CreatedKey, KeyView, RunningPorts } from '../../../src/http/admin/admin-ports.ts';
+import type { CreatedKey, KeyInfo } from '../../../src/auth/open-key-store.ts';
+import { parseKeyRequest, type CreateKeyRequest } from '../../../src/auth/key-request.ts';
+import type { AdminPorts, RunningPorts } from '../../../src/http/admin/admin-ports.ts';
 import type { AdminApp } from '../../../src/http/admin/admin-route.ts';
 import { createAdminApp } from '../../../src/http/admin/admin-app.ts';
 import { createAdminRouter } from '../../../src/http/admin/admin-route.ts';
@@ -11,41 +13,36 @@ export interface FakePorts {
   ports: AdminPorts;
   events: string[];
   audit: { failBegin: boolean; failFinish: boolean; outcomes: AuditOutcome[] };
-  keys: Map<string, KeyView>;
+  keys: Map<string, KeyInfo>;
   drained: AbortController;
 }
 
 export function createFakePorts(options: { running?: boolean } = {}): FakePorts {
   const events: string[] = [];
   const audit: FakePorts['audit'] = { failBegin: false, failFinish: false, outcomes: [] };
-  const keys = new Map<string, KeyView>();
+  const keys = new Map<string, KeyInfo>();
   const drained = new AbortController();
   const unavailable = (): AppError =>
     new AppError('AUDIT_UNAVAILABLE', 'The audit cannot be written', { hint: 'Free some space' });
   let attached = 0;
   let level = 'info';
   let nextId = 1;
-  const create = (request: {
-    name: string;
-    scopes: readonly Scope[];
-    root: string;
-    expiresMs: number | null;
-  }): CreatedKey => {
-    const view: KeyView = {
-      ...request,
+  const create = async (request: CreateKeyRequest): Promise<CreatedKey> => {
+    const info: KeyInfo = {
+      ...parseKeyRequest(request, 1_000_000),
       id: `k_${nextId++}`,
-      kind: 'client',
-      createdMs: 0,
-      revokedMs: null,
-      lastUsedMs: null,
+      state: 'active',
+      createdAtMs: 0,
+      revokedAtMs: null,
+      lastUsedAtMs: null,
       rotatedFrom: null,
     };
-    keys.set(view.id, view);
-    events.push(`create ${view.id}`);
-    return { ...view, key: `mema_client_${view.id}` };
+    keys.set(info.id, info);
+    events.push(`create ${info.id}`);
+    return { ...info, key: `mema_${info.kind}_${info.id}` };
   };
   const running: RunningPorts = {
-    reload: async () => ({ applied: ['log.level'], needsRestart: ['http.listen'] }),
+    reload: async () => ({ applied: ['log.level'], needRestart: ['http.listen'] }),
     logLevel: { get: () => level, set: (to) => void (level = to) },
     drain: (reason) => void events.push(`drain ${reason}`),
     leases: {
@@ -91,17 +88,18 @@ export function createFakePorts(options: { running?: boolean } = {}): FakePorts 
     keys: {
       list: () => [...keys.values()],
       create,
-      revoke(id) {
+      async revoke(id) {
         const key = keys.get(id);
-        if (key === undefined) throw new AppError('NOT_FOUND', 'no such key');
-        const revoked = { ...key, revokedMs: 1 };
+        if (key === undefined)
+          throw new AppError('NOT_FOUND', 'no such key', { hint: 'See "mem-agent keys list" for the ids' });
+        const revoked = { ...key, revokedAtMs: 1, state: 'revoked' as const };
         keys.set(id, revoked);
         events.push(`revoke ${id}`);
         return revoked;
       },
-      rotate(id, overlapMs) {
+      async rotate(id, { overlapMs }) {
         events.push(`rotate ${id} ${overlapMs}`);
-        const created = create({ name: 'n', scopes: ['agent'], root: 'default', expiresMs: null });
+        const created = await create({ name: 'n', scopes: ['agent'] });
         return { ...created, rotatedFrom: id };
       },
     },
@@ -119,7 +117,16 @@ export function createFakePorts(options: { running?: boolean } = {}): FakePorts 
         durationMs: 0,
       },
     ],
-    config: { explain: () => [{ key: 'model.api_key', value: '***', source: 'MEM_AGENT_MODEL_API_KEY' }] },
+    explainConfig: () => [
+      {
+        key: 'model.api_key',
+        value: '***',
+        source: 'MEM_AGENT_MODEL_API_KEY',
+        doc: 'd',
+        default: '',
+        reloadable: false,
+      },
+    ],
     state: () => 'ready',
     startedAtMs: 0,
     health: () => ({ memory: { state: 'ok', reason: 'fine', sinceIso: '2026-01-01T00:00:00.000Z' } }),
