@@ -1,4 +1,4 @@
-// Keeps the index in step with the files: a first pass in the background, own writes at once, outside edits as they are
+// Keeps the index in step with the files: a first pass in the background, own writes before the next search, outside edits as they are
 // seen (watcher) and by a sweep in any case. A failed index never fails the memory: search reads the files instead.
 
 import { rmSync, type Stats } from 'node:fs';
@@ -16,6 +16,8 @@ import { walkFiles } from './walk.ts';
 
 const SLICE_MS = 4;
 const SETTLE_MS = 50;
+const OWN_WRITE_SETTLE_MS = 500;
+const CATCH_UP_MS = 20;
 
 export interface NoteIndexerOptions {
   jail: PathJail;
@@ -90,11 +92,25 @@ export class NoteIndexer implements AsyncDisposable {
     this.#wake();
   }
 
-  /** An own write: in the index when this resolves (large notes let the event loop run in between). */
-  async changed(path: string): Promise<void> {
+  /** An own write. Many in a row on one note are indexed once; a search before that does it first (`catchUp`). */
+  changed(path: string): void {
     if (this.#state === 'failed' || !isNotePath(path)) return;
     this.#markDirty(path);
-    await this.#guard(this.#indexNote(path));
+    this.#schedule(OWN_WRITE_SETTLE_MS);
+  }
+
+  /** Indexes what was changed a moment ago, so that a search finds it; a long backlog stays with the background. */
+  catchUp(): void {
+    if (this.#state !== 'ready' || this.#dirty.size === 0 || this.#isClosed) return;
+    const untilMs = performance.now() + CATCH_UP_MS;
+    const work = this.#indexDirty();
+    try {
+      this.#options.index.inTransaction(() => {
+        while (work.next().done !== true && performance.now() < untilMs);
+      });
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Gives the index up until the next start; reads and writes of notes go on. */

@@ -16,6 +16,7 @@ const MAX_HITS = 100;
 export interface NoteSearchOptions {
   reader: NoteReader;
   index: NoteIndex;
+  /** Brings the index up to date if that is quick; false while files must be read instead. */
   isIndexComplete: () => boolean;
   /** The stored index cannot be read; it must not be complete from then on. */
   onIndexError: (error: unknown) => void;
@@ -70,6 +71,7 @@ export class NoteSearch {
   }
 
   #scan(paths: readonly string[], words: readonly string[], limit: number, allowPrefix: boolean): RankedNote[] {
-    return scanNotes({ paths, words, limit, allowPrefix, readText: (path) => this.readText(path) });
+    const { count } = this.#options.index;
+    return scanNotes({ paths, words, limit, allowPrefix, allNotes: count, readText: (path) => this.readText(path) });
   }
 }

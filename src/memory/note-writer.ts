@@ -1,5 +1,5 @@
 // Every change of a memory root: one at a time, checked (jail, version, size, quota), announced to `beforeEffect`, then
-// atomic and durable, then in the index. If anything fails before the rename, nothing has happened.
+// atomic and durable, then known to the index. If anything fails before the rename, nothing has happened.
 
 import { rename, rmdir, unlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
@@ -87,7 +87,7 @@ export class NoteWriter implements AsyncDisposable {
       await unlink(join(parent.reach, posix.basename(doomed)));
       await syncDirectory(parent.reach);
       if (!isLink) this.#options.counts.adjust(-before.bytes.length, isNotePath(doomed) ? -1 : 0);
-      await this.#announce('note.delete', doomed);
+      this.#announce('note.delete', doomed);
     });
   }
 
@@ -148,8 +148,8 @@ export class NoteWriter implements AsyncDisposable {
       await syncDirectory(oldParent.reach);
       if (isDirectory) this.#options.indexer.requestSweep();
       this.#options.counts.adjust(0, isDirectory ? 0 : Number(isNotePath(target)) - Number(isNotePath(source)));
-      await this.#announce('note.rename', source);
-      await this.#announce('note.rename', target);
+      this.#announce('note.rename', source);
+      this.#announce('note.rename', target);
     });
   }
 
@@ -161,12 +161,13 @@ export class NoteWriter implements AsyncDisposable {
 
   #change<Result>(path: string, task: (relative: string) => Promise<Result>): Promise<Result> {
     const { jail, indexer, readOnlyReason } = this.#options;
+    if (this.#isClosed) {
+      const closed = new AppError('MEMORY_UNAVAILABLE', 'The memory root is closed', {
+        hint: 'Try again once mem-agent has started',
+      });
+      return Promise.reject(closed);
+    }
     return this.#lock.run(async () => {
-      if (this.#isClosed) {
-        throw new AppError('MEMORY_UNAVAILABLE', 'The memory root is closed', {
-          hint: 'Try again once mem-agent has started',
-        });
-      }
       const relative = jail.parse(path);
       if (readOnlyReason !== '')
         throw new AppError('PERMISSION_DENIED', readOnlyReason, { hint: 'Make memory.dir writable and restart' });
@@ -213,7 +214,7 @@ export class NoteWriter implements AsyncDisposable {
       bytes.length - (before.bytes?.length ?? 0),
       before.bytes === null && isNotePath(relative) ? 1 : 0,
     );
-    await this.#announce('note.write', relative);
+    this.#announce('note.write', relative);
     return version;
   }
 
@@ -263,8 +264,8 @@ export class NoteWriter implements AsyncDisposable {
     });
   }
 
-  async #announce(operation: string, path: string): Promise<void> {
-    await this.#options.indexer.changed(path);
+  #announce(operation: string, path: string): void {
+    this.#options.indexer.changed(path);
     this.#options.onEvent({ type: 'note.changed', operation, path });
   }
 }

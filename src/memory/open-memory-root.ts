@@ -50,10 +50,14 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
   const index = new NoteIndex(options.indexDatabase, name, jail.directory);
   const indexer = new NoteIndexer({ jail, reader, index, counts, clock, sweepIntervalMs, onEvent });
   const writer = new NoteWriter({ jail, reader, indexer, counts, maxFileBytes, maxRootBytes, readOnlyReason, onEvent });
+  const isIndexComplete = (): boolean => {
+    indexer.catchUp();
+    return indexer.state === 'ready';
+  };
   const search = new NoteSearch({
     reader,
     index,
-    isIndexComplete: () => indexer.state === 'ready',
+    isIndexComplete,
     onIndexError: (error) => indexer.fail(error),
   });
 
@@ -63,7 +67,7 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
   };
   // Without a complete index the names and titles come from the files.
   const named = (key: string): string[] => {
-    if (indexer.state === 'ready') return index.named(key);
+    if (isIndexComplete()) return index.named(key);
     const paths = reader.listNotes().map((note) => note.path);
     return paths.filter(
       (path) => nameKey(path) === key || foldText(titleOf(path, search.readText(path) ?? '')) === key,

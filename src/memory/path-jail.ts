@@ -79,7 +79,8 @@ export class PathJail {
       }
     } catch (error) {
       const code = systemErrorCode(error);
-      if (code === 'ENOENT' || code === 'ENOTDIR') return this.#refuseDangling(absolute, relative);
+      if (code === 'ENOTDIR') return null;
+      if (code === 'ENOENT') return this.#refuseDangling(absolute, relative);
       throw toFileError(error, relative);
     }
     try {

@@ -16,6 +16,8 @@ export interface ScanOptions {
   limit: number;
   /** True: a word of the query also stands for the beginning of a longer one. */
   allowPrefix?: boolean;
+  /** Notes in the root, when `paths` are only some of them. */
+  allNotes?: number;
 }
 
 interface Candidate {
@@ -49,7 +51,7 @@ export function scanNotes(options: ScanOptions): RankedNote[] {
   }
   const frequencies = words.map((_word, position) => {
     const withWord = weighed.filter(({ weights }) => (weights[position] ?? 0) > 0).length;
-    return inverseFrequency(withWord, total);
+    return inverseFrequency(withWord, Math.max(total, options.allNotes ?? 0));
   });
   return weighed
     .map(({ path, note, weights }) => ({
