@@ -37,6 +37,8 @@ export function ruleProblem(row: ConfigKey, value: SettingValue): string | undef
   if (row.type === 'listen') return listenProblem(String(value));
   if (row.type === 'url') return value === '' ? undefined : urlProblem(String(value));
   if (typeof value === 'object') return listProblem(row, value);
+  // It becomes an HTTP header.
+  if (row.type === 'secret' && !/^[\x21-\x7e]*$/.test(String(value))) return 'it must be one word of visible ASCII';
   return String(value).includes('\0') ? 'it must not have a NUL in it' : undefined;
 }
 
