@@ -17,7 +17,7 @@ export interface AskAgentRequest {
   /** Aborted when the client goes away, cancels, or the daemon gives up waiting. */
   signal: AbortSignal;
   /** One short line for a person about what happens now. */
-  onProgress(message: string): void;
+  onProgress: (message: string) => void;
   /** Every note operation of the run is recorded on this call. */
   auditCall: AuditCall;
 }

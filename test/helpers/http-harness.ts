@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditCall, AuditIntent, AuditLog, AuditOutcome, NoteOperation } from '../../src/audit/audit-log.ts';
 import { SCOPES, type Principal, type Scope } from '../../src/auth/principal.ts';
 import { createHttpApps, type HttpApps, type HttpAppsOptions } from '../../src/http/http-apps.ts';
@@ -13,7 +14,9 @@ import { systemClock } from '../../src/lib/clock.ts';
 import type { ComponentHealth } from '../../src/lib/component.ts';
 import type { MemoryRoot } from '../../src/memory/memory-root.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
-import { createDiskMemoryRoot } from './disk-memory-root.ts';
+import { INDEX_SCHEMA } from '../../src/memory/index-database.ts';
+import { openMemoryRoot } from '../../src/memory/open-memory-root.ts';
+import { openIndexStore } from '../../src/store/index-store.ts';
 
 export interface AuditEntry {
   intent: AuditIntent;
@@ -85,11 +88,15 @@ export function principalOf(scopes: readonly Scope[], id = `k_${scopes.join('_')
 }
 
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const directory = mkdtempSync(join(tmpdir(), 'mem-http-'));
-  mkdirSync(join(directory, 'entities'));
+  const base = mkdtempSync(join(tmpdir(), 'mem-http-'));
+  const directory = join(base, 'memory');
+  mkdirSync(join(directory, 'entities'), { recursive: true });
   writeFileSync(join(directory, 'user.md'), '# Kim\n\n- sister: [[entities/anna]]\n');
   writeFileSync(join(directory, 'entities', 'anna.md'), '# Anna\n\n- city: Lisbon\n');
-  const root = createDiskMemoryRoot(directory);
+  const indexStore = openIndexStore({ directory: join(base, 'state'), schema: INDEX_SCHEMA });
+  const root = openMemoryRoot({ name: 'default', directory, indexDatabase: indexStore.db });
+  root.start();
+  while (root.status().index === 'building') await delay(2);
   const entries: AuditEntry[] = [];
   const failures: string[] = [];
   const requests: RequestFacts[] = [];
@@ -185,7 +192,9 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     [Symbol.asyncDispose]: async () => {
       await apps.mcp.close();
       await http[Symbol.asyncDispose]();
-      rmSync(directory, { recursive: true, force: true });
+      await root[Symbol.asyncDispose]();
+      indexStore.close();
+      rmSync(base, { recursive: true, force: true });
     },
   };
 }

@@ -41,12 +41,12 @@ const CLIENTS: Record<string, Connect> = {
     const client = new V1Client({ name: 'test', version: '1' });
     const transport: unknown = new V1Transport(new URL(harness.url), withKey(key));
     await client.connect(transport as Parameters<typeof client.connect>[0]);
-    return client as unknown as AnyClient;
+    return client;
   },
   'v2 client, 2025': async (harness, key) => {
     const client = new ModernClient({ name: 'test', version: '1' });
     await client.connect(new ModernTransport(new URL(harness.url), withKey(key)));
-    return client as unknown as AnyClient;
+    return client;
   },
   'v2 client, 2026-07-28': async (harness, key) => {
     const client = new ModernClient(
@@ -54,7 +54,7 @@ const CLIENTS: Record<string, Connect> = {
       { versionNegotiation: { mode: { pin: '2026-07-28' } } },
     );
     await client.connect(new ModernTransport(new URL(harness.url), withKey(key)));
-    return client as unknown as AnyClient;
+    return client;
   },
 };
 
@@ -85,7 +85,7 @@ for (const [name, connect] of Object.entries(CLIENTS)) {
           );
           const search = await client.callTool({ name: 'search', arguments: { query: 'Lisbon' } });
           assert.deepEqual(search['structuredContent'], {
-            results: [{ id: 'entities/anna.md', title: 'entities/anna.md', url: 'memory:///entities/anna.md' }],
+            results: [{ id: 'entities/anna.md', title: 'Anna', url: 'memory:///entities/anna.md' }],
           });
           assert.deepEqual(search['content'], [{ type: 'text', text: JSON.stringify(search['structuredContent']) }]);
           const fetched = await call('fetch', { id: 'entities/anna.md' });
