@@ -1,0 +1,90 @@
+// Usage: one row an hour, key, tool and backend; reports that add up.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { openCoreStore } from '../../../src/store/core-store.ts';
+import type { CoreStore } from '../../../src/store/core-store.ts';
+import { createUsageRecorder } from '../../../src/usage/usage-recorder.ts';
+import type { UsageEntry } from '../../../src/usage/usage-recorder.ts';
+import { usageReport } from '../../../src/usage/usage-report.ts';
+
+const NOON = Date.UTC(2026, 10, 23, 12);
+let directory: string;
+let store: CoreStore;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'mema-usage-'));
+  store = openCoreStore({ directory });
+});
+afterEach(() => {
+  store.close();
+  rmSync(directory, { recursive: true });
+});
+
+const entry = (keyId: string, timeMs: number, usage: UsageEntry['usage'], isError = false): UsageEntry => ({
+  timeMs,
+  keyId,
+  isError,
+  durationMs: 10.4,
+  usage,
+});
+
+describe('usage', () => {
+  test('adds up by hour, key, tool and backend', () => {
+    const record = createUsageRecorder(store.db);
+    record(entry('k_a', NOON, { tool: 'ask', backend: 'builtin', inputTokens: 100, outputTokens: 5, turns: 2 }));
+    record(entry('k_a', NOON + 1, { tool: 'ask', backend: 'builtin', inputTokens: 50, notesRead: 3 }, true));
+    record(entry('k_a', NOON + 3_600_000, { tool: 'fetch', notesRead: 1, notesWritten: 1, modelMs: 7.6 }));
+    record(entry('k_b', NOON + 86_400_000, { tool: 'fetch' }));
+    assert.equal(store.db.prepare('SELECT count(*) FROM usage').pluck().get(), 3);
+    const empty = { inputTokens: 0, outputTokens: 0, modelMs: 0, turns: 0, notesRead: 0, notesWritten: 0 };
+    assert.deepEqual(usageReport(store.db, { by: 'backend' }), [
+      { ...empty, group: '', calls: 2, errors: 0, notesRead: 1, notesWritten: 1, modelMs: 8, durationMs: 20 },
+      {
+        ...empty,
+        group: 'builtin',
+        calls: 2,
+        errors: 1,
+        inputTokens: 150,
+        outputTokens: 5,
+        turns: 2,
+        notesRead: 3,
+        durationMs: 20,
+      },
+    ]);
+    const groups = (by: 'key' | 'tool' | 'day') => usageReport(store.db, { by }).map((row) => [row.group, row.calls]);
+    assert.deepEqual(groups('key'), [
+      ['k_a', 3],
+      ['k_b', 1],
+    ]);
+    assert.deepEqual(groups('tool'), [
+      ['ask', 2],
+      ['fetch', 2],
+    ]);
+    assert.deepEqual(groups('day'), [
+      ['2026-11-23', 3],
+      ['2026-11-24', 1],
+    ]);
+  });
+
+  test('since a time counts its whole hour and nothing before', () => {
+    const record = createUsageRecorder(store.db);
+    for (let hour = 0; hour < 48; hour += 1) record(entry('k', NOON + hour * 3_600_000, { tool: 't' }));
+    const calls = (sinceMs: number) => usageReport(store.db, { by: 'key', sinceMs })[0]?.calls;
+    assert.equal(calls(NOON + 47 * 3_600_000 + 1_800_000), 1);
+    assert.equal(calls(NOON + 20 * 3_600_000), 28);
+    assert.equal(calls(0), 48);
+    assert.throws(() => calls(Number.NaN), { code: 'INVALID_INPUT' });
+  });
+
+  test('what a backend claims cannot break the row', () => {
+    const record = createUsageRecorder(store.db);
+    const odd = { tool: 't', inputTokens: Number.NaN, outputTokens: -5, modelMs: Infinity, turns: 1.5 };
+    record(entry('k', NOON, odd));
+    const row = usageReport(store.db, { by: 'key' })[0];
+    assert.deepEqual([row?.inputTokens, row?.outputTokens, row?.turns], [0, 0, 2]);
+  });
+});
