@@ -1,0 +1,89 @@
+// The agent as the listeners see it: takes a question, waits for a place, runs, and can be drained.
+// Guarantee: the deadline counts from the moment the question arrived, waiting included.
+import { AppError } from '../lib/app-error.ts';
+import { runAgent } from './loop.ts';
+import type { AgentPorts, AgentRequest, AgentResult } from './ports.ts';
+import { RunQueue } from './run-queue.ts';
+import type { RunQueueOptions } from './run-queue.ts';
+
+export interface AgentServicePorts extends Omit<AgentPorts, 'options'> {
+  /** Read at the start of each run, so that a reload counts from the next question. */
+  options(): AgentPorts['options'];
+  onQueueWait?(waitMs: number): void;
+  onQueueRejected?(reason: string): void;
+}
+
+export class AgentService implements AsyncDisposable {
+  readonly #ports: AgentServicePorts;
+  readonly #queue: RunQueue;
+  readonly #stopping = new AbortController();
+  readonly #active = new Set<Promise<unknown>>();
+
+  constructor(queueOptions: RunQueueOptions, ports: AgentServicePorts) {
+    this.#ports = ports;
+    this.#queue = new RunQueue(queueOptions, ports.clock, (waitMs) => ports.onQueueWait?.(waitMs));
+  }
+
+  get queueDepth(): number {
+    return this.#queue.depth;
+  }
+
+  get activeRuns(): number {
+    return this.#queue.running;
+  }
+
+  async ask(request: AgentRequest): Promise<AgentResult> {
+    const work = this.#ask(request);
+    this.#active.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#active.delete(work);
+    }
+  }
+
+  /** Refuses new questions, lets running ones finish until the deadline, then ends them. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#queue.close();
+    const timer = setTimeout(() => this.#stop(), deadlineMs);
+    try {
+      await Promise.allSettled(this.#active);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop();
+    await this.drain(0);
+  }
+
+  async #ask(request: AgentRequest): Promise<AgentResult> {
+    const options = this.#ports.options();
+    const deadlineAtMs = request.deadlineAtMs ?? this.#ports.clock.monotonicMs() + options.deadlineMs;
+    const signal = AbortSignal.any([request.signal, this.#stopping.signal]);
+    using _place = await this.#enter(request.principal.id, signal, deadlineAtMs);
+    return await runAgent({ ...request, signal, deadlineAtMs }, { ...this.#ports, options });
+  }
+
+  async #enter(principalId: string, signal: AbortSignal, deadlineAtMs: number): Promise<Disposable> {
+    const waiting = new AbortController();
+    const tooLate = new AppError('DEADLINE_EXCEEDED', 'The question waited too long for its turn', {
+      hint: 'Try again later, or raise agent.max_concurrent_runs',
+    });
+    const remainingMs = Math.min(2_147_483_647, Math.max(0, deadlineAtMs - this.#ports.clock.monotonicMs()));
+    const timer = setTimeout(() => waiting.abort(tooLate), remainingMs);
+    try {
+      return await this.#queue.enter(principalId, AbortSignal.any([signal, waiting.signal]));
+    } catch (error) {
+      if (error instanceof AppError) this.#ports.onQueueRejected?.(error.code.toLowerCase());
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #stop(): void {
+    this.#stopping.abort(new AppError('DRAINING', 'mem-agent is shutting down', { hint: 'Try again in a moment' }));
+  }
+}

@@ -1,0 +1,99 @@
+// What the agent needs of the rest of the daemon, and what it gives back. `daemon/compose.ts` fills the ports.
+import type { AuditCall } from '../audit/audit-log.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { ChatBackend } from '../model/chat-backend.ts';
+import type { OnCall, Sandbox } from '../sandbox/sandbox.ts';
+
+export interface AgentOptions {
+  maxTurns: number;
+  blockTimeoutMs: number;
+  /** Over everything: waiting, model, blocks. */
+  deadlineMs: number;
+  /** Input and output tokens of all turns together. */
+  maxTokens: number;
+  maxOutputTokens: number;
+  contextTokens: number;
+}
+
+export const defaultAgentOptions: AgentOptions = {
+  maxTurns: 20,
+  blockTimeoutMs: 20_000,
+  deadlineMs: 600_000,
+  maxTokens: 200_000,
+  maxOutputTokens: 4096,
+  contextTokens: 32_768,
+};
+
+export interface AgentProgress {
+  /** Strictly increasing within a run. */
+  step: number;
+  message: string;
+}
+
+export interface AgentRequest {
+  requestId: string;
+  question: string;
+  principal: Principal;
+  /** Every note operation of the run is recorded on this call. */
+  auditCall: AuditCall;
+  signal: AbortSignal;
+  onProgress(progress: AgentProgress): void;
+  /** On the monotonic clock; left out, the deadline counts from now. */
+  deadlineAtMs?: number;
+}
+
+export interface AgentSpent {
+  backend: string;
+  model: string;
+  degraded: boolean;
+  turns: number;
+  inputTokens: number;
+  outputTokens: number;
+  modelMs: number;
+  notesRead: number;
+  notesWritten: number;
+  /** Something was left out of what the model saw. */
+  truncated: boolean;
+}
+
+export interface AgentResult extends AgentSpent {
+  reply: string;
+}
+
+/** The memory functions of one run: bound to its principal, its root and its audit call. */
+export interface RunFunctions {
+  /** Errors: `GuestError` for the Python side; `AppError` `AUDIT_UNAVAILABLE` ends the run. */
+  onCall: OnCall;
+  counts(): { notesRead: number; notesWritten: number };
+}
+
+export interface TurnFacts {
+  backend: string;
+  /** `ok` or the error's code. */
+  outcome: string;
+  durationMs: number;
+  timeToFirstTokenMs?: number;
+  inputTokens?: number;
+  outputTokens?: number;
+}
+
+export interface RunFacts extends AgentSpent {
+  requestId: string;
+  durationMs: number;
+  outcome: 'ok' | 'error' | 'cancelled';
+  code?: string;
+}
+
+export interface AgentPorts {
+  options: AgentOptions;
+  backend: ChatBackend;
+  sandbox: Sandbox;
+  clock: Clock;
+  openFunctions(run: { runId: string; requestId: string; principal: Principal; auditCall: AuditCall }): RunFunctions;
+  systemPrompt(): string;
+  /** The text of `.filters` as it is now; empty when there is none. */
+  filters(): string;
+  onTurn?(facts: TurnFacts): void;
+  onRunEnd?(facts: RunFacts): void;
+}
