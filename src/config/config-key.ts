@@ -35,12 +35,12 @@ type More = Omit<ConfigKey, 'key' | 'type' | 'default' | 'doc' | 'min' | 'max' |
 
 const row =
   <const T extends SettingType, V extends SettingValue>(type: T) =>
-  <const K extends string, const M extends More>(key: K, value: V, doc: string, more?: M) => ({
+  <const K extends string, const M extends More = object>(key: K, value: V, doc: string, more?: M) => ({
     key,
     type,
     default: value,
     doc,
-    ...(more ?? ({} as M)),
+    ...((more ?? {}) as NoInfer<M>),
   });
 
 export const text = row<'string', string>('string');
@@ -51,16 +51,16 @@ export const bool = row<'bool', boolean>('bool');
 export const list = row<'list', readonly string[]>('list');
 
 /** A secret starts empty and is never shown, in no error and no listing. */
-export const secret = <const K extends string, const M extends More>(key: K, doc: string, more?: M) =>
+export const secret = <const K extends string, const M extends More = object>(key: K, doc: string, more?: M) =>
   row<'secret', string>('secret')(key, '', doc, more);
 
-export const oneOf = <const K extends string, const C extends readonly string[], const M extends More>(
+export const oneOf = <const K extends string, const C extends readonly string[], const M extends More = object>(
   key: K,
   choices: C,
   value: C[number],
   doc: string,
   more?: M,
-) => ({ key, type: 'enum' as const, default: value, doc, choices, ...(more ?? ({} as M)) });
+) => ({ key, type: 'enum' as const, default: value, doc, choices, ...((more ?? {}) as NoInfer<M>) });
 
 type Range = readonly [min: number, max: number];
 

@@ -34,11 +34,9 @@ export const CONFIG_TABLE = [
   }),
   list('http.allowed_hosts', [], 'Host names (HOST or HOST:PORT) clients may use besides loopback ones.', {
     item: 'host',
-    reloadable: true,
   }),
   list('http.allowed_origins', [], 'Web pages that may call, each as https://HOST[:PORT].', {
     item: 'origin',
-    reloadable: true,
   }),
   list('http.trusted_proxies', [], 'Addresses (CIDR) whose X-Forwarded-For is believed.', { item: 'cidr' }),
   int('http.max_connections', 1024, [1, 1_000_000], 'Open connections in all.'),

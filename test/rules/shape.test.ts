@@ -46,5 +46,5 @@ test('src/README.md names every folder, and no folder that is not there', () => 
   const map = readFileSync(join(projectRoot, 'src/README.md'), 'utf8');
   const folders = readdirSync(join(projectRoot, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   const named = [...map.matchAll(/^\|\s*\d\s*\|\s*`([a-z]+)\/`/gm)].map((match) => match[1]);
-  assert.deepEqual(named.toSorted(), folders.toSorted());
+  assert.deepEqual(named.toSorted((a, b) => String(a).localeCompare(String(b))), folders.toSorted((a, b) => a.localeCompare(b)));
 });
