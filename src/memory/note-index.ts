@@ -94,6 +94,14 @@ export class NoteIndex {
     this.#count--;
   }
 
+  /** One small step of keeping the index compact; false when there is nothing left to do. */
+  merge(): boolean {
+    const before = this.#sql.changes.get() ?? 0;
+    this.#sql.merge.run();
+    // FTS5 documents it so: less than 2 changes = no work was done.
+    return (this.#sql.changes.get() ?? 0) - before >= 2;
+  }
+
   *rows(): Generator<{ id: number; path: string }, void, void> {
     let after = -1;
     for (;;) {

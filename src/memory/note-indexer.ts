@@ -15,6 +15,7 @@ import { runInSlices } from './slices.ts';
 import { walkFiles } from './walk.ts';
 
 const SLICE_MS = 4;
+const NOTES_PER_MERGE = 32;
 const SETTLE_MS = 50;
 const OWN_WRITE_SETTLE_MS = 500;
 const CATCH_UP_MS = 20;
@@ -221,12 +222,18 @@ export class NoteIndexer implements AsyncDisposable {
   }
 
   *#indexDirty(): Generator<void, void, void> {
-    while (this.#state !== 'failed') {
+    const { index } = this.#options;
+    for (let done = 1; this.#state !== 'failed'; done++) {
       const [path] = this.#dirty.keys();
-      if (path === undefined) return;
+      if (path === undefined) break;
       yield* this.#indexNote(path);
       yield;
+      if (done % NOTES_PER_MERGE === 0) {
+        index.merge();
+        yield;
+      }
     }
+    while (this.#state !== 'failed' && index.merge()) yield;
   }
 
   *#indexNote(path: string): Generator<void, void, void> {

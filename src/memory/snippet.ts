@@ -41,13 +41,13 @@ function nearMatch(text: string, words: readonly string[]): string {
 }
 
 function matchCount(line: string, words: readonly string[]): number {
-  const present = new Set(wordsOf(line));
-  let count = 0;
-  for (const word of words) if (present.has(word)) count++;
-  if (count > 0) return count;
-  // Nothing whole: beginnings of words count a little (prefix search).
   const folded = foldText(line);
-  return words.some((word) => folded.includes(word)) ? 0.6 : 0;
+  const within = words.filter((word) => folded.includes(word));
+  if (within.length === 0) return 0;
+  const present = new Set(wordsOf(line));
+  const count = within.filter((word) => present.has(word)).length;
+  // Nothing whole: beginnings of words count a little (prefix search).
+  return count > 0 ? count : 0.6;
 }
 
 function cutAround(line: string, words: readonly string[]): string {
