@@ -13,11 +13,22 @@ export class GuestError extends Error {
 }
 
 /** Answers one memory call of the guest; arguments and result are JSON. */
-export type OnCall = (name: string, args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>) => Promise<unknown>;
+export type OnCall = (
+  name: string,
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+) => Promise<unknown>;
 
 export type BlockOutcome =
   /** `variablesRepr` is Python's `repr` of the dict of top-level variables; `error` is a traceback without host paths. */
-  | { kind: 'done'; variablesRepr: string; variablesJson: Record<string, unknown>; error: string | null; errorType: string | null; printed: string }
+  | {
+      kind: 'done';
+      variablesRepr: string;
+      variablesJson: Record<string, unknown>;
+      error: string | null;
+      errorType: string | null;
+      printed: string;
+    }
   /** The interpreter was ended (`timeout`, `memory`, `output`, `crash`); the next block gets a new one. */
   | { kind: 'killed'; reason: 'timeout' | 'memory' | 'output' | 'crash'; message: string };
 

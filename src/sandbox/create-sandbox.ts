@@ -1,0 +1,254 @@
+// The sandbox as the agent gets it: self-tested at start, refused when the required wall is not proven, pooled.
+// Guarantee: no block runs before the self-test has ended, and none without the wall that the configuration asks for.
+import { mkdirSync } from 'node:fs';
+import { AppError } from '../lib/app-error.ts';
+import { GuestProcess } from './guest-process.ts';
+import { probeBlock } from './interpreter-probes.ts';
+import { createNoWall, listKernelWalls, type KernelWall } from './kernel-wall.ts';
+import { guestArguments } from './launcher.ts';
+import { Pool } from './pool.ts';
+import type { BlockOutcome, OnCall, Sandbox, SandboxRun, SandboxStatus } from './sandbox.ts';
+import { testWalls, type WallReport } from './self-test.ts';
+import { ensureSnapshot } from './snapshot.ts';
+
+export type SandboxEvent =
+  | { type: 'self-test'; status: SandboxStatus }
+  | { type: 'snapshot'; state: 'ready' | 'failed'; reason: string }
+  | { type: 'start-failure'; reason: string }
+  | { type: 'block'; outcome: 'done' | 'error' | 'timeout' | 'memory' | 'output' | 'crash'; durationMs: number };
+
+export interface SandboxOptions {
+  /** The wall without which no Python runs. */
+  require: 'none' | 'process' | 'kernel';
+  standby?: number;
+  maxProcesses?: number;
+  /** Ceiling of the interpreter's own memory; beyond it Python sees `MemoryError`. */
+  memoryBytes?: number;
+  /** Ceiling of the whole process tree; beyond it the run's process is killed. */
+  rssLimitBytes?: number;
+  outputBytes?: number;
+  /** For the snapshot; made with mode 0700. */
+  cacheDirectory: string;
+  onEvent?: (event: SandboxEvent) => void;
+  /** Kernel walls to try, strongest first; what the machine has, unless a test says otherwise. */
+  kernelWalls?: readonly KernelWall[];
+}
+
+const MIB = 1024 * 1024;
+const READY_TIMEOUT_MS = 60_000;
+const PROBE_TIMEOUT_MS = 20_000;
+
+export function createSandbox(options: SandboxOptions): Sandbox {
+  return new ProcessSandbox(options);
+}
+
+class ProcessSandbox implements Sandbox {
+  readonly #options: SandboxOptions;
+  readonly #pool: Pool;
+  #report: WallReport | null = null;
+  #snapshotFile: string | null = null;
+  #status: Omit<SandboxStatus, 'standby' | 'active'>;
+  #started: Promise<void> | null = null;
+  #disposed = false;
+
+  constructor(options: SandboxOptions) {
+    this.#options = options;
+    this.#status = {
+      state: 'checking',
+      reason: 'the self-test has not ended',
+      engine: 'CPython 3.14 (WebAssembly)',
+      walls: { interpreter: 'unknown', process: 'unknown', kernel: 'unknown' },
+      kernelWall: 'none',
+    };
+    this.#pool = new Pool({
+      standby: options.standby ?? 1,
+      maxProcesses: options.maxProcesses ?? 8,
+      createProcess: () => this.#createProcess(),
+      onStartFailure: (error) => this.#emit({ type: 'start-failure', reason: reasonOf(error) }),
+    });
+  }
+
+  start(): void {
+    this.#started ??= this.#bringUp().catch((error: unknown) => {
+      this.#finish('failed', reasonOf(error));
+    });
+  }
+
+  status(): SandboxStatus {
+    return {
+      ...this.#status,
+      walls: { ...this.#status.walls },
+      standby: this.#pool.standby,
+      active: this.#pool.active,
+    };
+  }
+
+  async openRun(run: { onCall: OnCall; signal: AbortSignal }): Promise<SandboxRun> {
+    this.start();
+    await abortable(this.#started ?? Promise.resolve(), run.signal);
+    if (this.#disposed || this.#status.state !== 'ok') {
+      throw new AppError(
+        'SANDBOX_UNAVAILABLE',
+        `Python cannot run: ${this.#disposed ? 'the sandbox is shutting down' : this.#status.reason}`,
+        {
+          hint: 'Run `mem-agent doctor`, or set sandbox.require to a wall that this machine has',
+        },
+      );
+    }
+    await this.#pool.takeSlot(run.signal);
+    try {
+      const process = await this.#pool.takeProcess();
+      return new PooledRun(this.#pool, process, run.onCall, (event) => this.#emit(event));
+    } catch (error) {
+      this.#pool.releaseSlot();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    await this.#pool[Symbol.asyncDispose]();
+    await this.#started;
+  }
+
+  async #bringUp(): Promise<void> {
+    const { cacheDirectory } = this.#options;
+    const scratchDirectory = `${cacheDirectory}/sandbox-root`;
+    mkdirSync(scratchDirectory, { recursive: true, mode: 0o700 });
+    const candidates = this.#options.kernelWalls ?? listKernelWalls({ scratchDirectory });
+    const [report] = await Promise.all([testWalls({ directory: cacheDirectory, candidates }), this.#prepareSnapshot()]);
+    this.#report = report;
+    this.#status.walls.process = report.process;
+    this.#status.walls.kernel = report.kernel;
+    this.#status.kernelWall = report.kernelWall.name;
+    const { require } = this.#options;
+    if (require !== 'none' && report[require] !== 'proven') {
+      this.#finish(
+        'refused',
+        `the ${require} wall is required but ${report[require]}${report.reason === '' ? '' : ` (${report.reason})`}`,
+      );
+      return;
+    }
+    if (this.#disposed) return;
+    await this.#testInterpreter();
+    this.#pool.fill();
+  }
+
+  /** Attacks from Python, in a process that is thrown away afterwards; shows as well that the interpreter starts behind its walls. */
+  async #testInterpreter(): Promise<void> {
+    const process = await this.#pool.takeProcess();
+    try {
+      const onCall: OnCall = () => Promise.reject(new AppError('SANDBOX_FAILED', 'The self-test makes no memory call'));
+      const refuseFiles: OnCall = (name, args, kwargs) =>
+        name.startsWith('fs.') ? Promise.resolve(null) : onCall(name, args, kwargs);
+      const outcome = await process.execute(probeBlock(), {
+        timeoutMs: PROBE_TIMEOUT_MS,
+        signal: new AbortController().signal,
+        onCall: refuseFiles,
+      });
+      const escaped = outcome.kind === 'done' ? outcome.variablesJson['escaped'] : null;
+      const held = Array.isArray(escaped) && escaped.length === 0;
+      this.#status.walls.interpreter = held ? 'proven' : 'broken';
+      this.#finish(
+        'ok',
+        held
+          ? ''
+          : `from inside the interpreter: ${outcome.kind === 'done' ? JSON.stringify(escaped ?? outcome.error) : outcome.message}`,
+      );
+    } finally {
+      await this.#pool.discard(process);
+    }
+  }
+
+  async #prepareSnapshot(): Promise<void> {
+    try {
+      this.#snapshotFile = await ensureSnapshot({
+        cacheDirectory: this.#options.cacheDirectory,
+        memoryBytes: this.#memoryBytes,
+        wall: createNoWall(),
+      });
+      this.#emit({ type: 'snapshot', state: 'ready', reason: '' });
+    } catch (error) {
+      // Without it every start takes three seconds instead of half a one; Python still runs.
+      this.#emit({ type: 'snapshot', state: 'failed', reason: reasonOf(error) });
+    }
+  }
+
+  get #memoryBytes(): number {
+    return this.#options.memoryBytes ?? 256 * MIB;
+  }
+
+  #createProcess(): GuestProcess {
+    const wall = this.#report?.kernelWall ?? createNoWall();
+    const guest = guestArguments({ snapshotFile: this.#snapshotFile, memoryBytes: this.#memoryBytes, mode: 'run' });
+    return new GuestProcess({
+      plan: { wall, permissionWall: true, entry: 'guest', snapshotFile: this.#snapshotFile, arguments: guest },
+      rssLimitBytes: this.#options.rssLimitBytes ?? 768 * MIB,
+      outputBytes: this.#options.outputBytes ?? MIB,
+      readyTimeoutMs: READY_TIMEOUT_MS,
+    });
+  }
+
+  #finish(state: SandboxStatus['state'], reason: string): void {
+    this.#status.state = state;
+    this.#status.reason = reason;
+    this.#emit({ type: 'self-test', status: this.status() });
+  }
+
+  #emit(event: SandboxEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}
+
+class PooledRun implements SandboxRun {
+  readonly #pool: Pool;
+  readonly #onCall: OnCall;
+  readonly #emit: (event: SandboxEvent) => void;
+  #process: GuestProcess;
+  #disposed = false;
+
+  constructor(pool: Pool, process: GuestProcess, onCall: OnCall, emit: (event: SandboxEvent) => void) {
+    this.#pool = pool;
+    this.#process = process;
+    this.#onCall = onCall;
+    this.#emit = emit;
+  }
+
+  async execute(code: string, options: { timeoutMs: number; signal: AbortSignal }): Promise<BlockOutcome> {
+    if (this.#disposed) throw new AppError('SANDBOX_FAILED', 'The run has ended');
+    if (this.#process.dead) {
+      // The last block killed its interpreter; the run goes on with a new one.
+      await this.#pool.discard(this.#process);
+      this.#process = await this.#pool.takeProcess();
+    }
+    const startedAt = performance.now();
+    const outcome = await this.#process.execute(code, { ...options, onCall: this.#onCall });
+    const label = outcome.kind === 'killed' ? outcome.reason : outcome.error === null ? 'done' : 'error';
+    this.#emit({ type: 'block', outcome: label, durationMs: performance.now() - startedAt });
+    return outcome;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.#pool.discard(this.#process);
+    this.#pool.releaseSlot();
+  }
+}
+
+async function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) throw new AppError('CANCELLED', 'The run was cancelled');
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void =>
+    reject(new AppError('CANCELLED', 'The run was cancelled while the sandbox checked itself'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

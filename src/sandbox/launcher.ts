@@ -1,0 +1,68 @@
+// The boundary: builds the command line of a sandbox process, with every wall, and starts it with nothing of ours.
+// Guarantee: empty environment, `/` as directory, a process group of its own, three pipes and no other descriptor.
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { KernelWall } from './kernel-wall.ts';
+
+export type SandboxChild = ChildProcessByStdio<Writable, Readable, Readable>;
+
+export interface LaunchPlan {
+  wall: KernelWall;
+  /** Off only in the self-test's and the attack tests' controls. */
+  permissionWall: boolean;
+  /** Entry file inside `guest/`. */
+  entry: 'guest' | 'probe';
+  snapshotFile: string | null;
+  arguments: readonly string[];
+  /** Empty for every real process; the self-test's control plants a variable here. */
+  environment?: Readonly<Record<string, string>>;
+}
+
+const GUEST_DIRECTORY = realpathSync(fileURLToPath(new URL('guest', import.meta.url)));
+/** `.ts` in a checkout, `.js` where the project was compiled for installation. */
+const GUEST_EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+
+/** Directory of the interpreter's files. */
+export function locateInterpreter(): string {
+  return dirname(realpathSync(fileURLToPath(import.meta.resolve('pyodide/package.json'))));
+}
+
+export function guestDirectory(): string {
+  return GUEST_DIRECTORY;
+}
+
+export function buildCommand(plan: LaunchPlan): string[] {
+  const runtime = realpathSync(process.execPath);
+  const interpreter = locateInterpreter();
+  const readable = [interpreter, GUEST_DIRECTORY, ...(plan.snapshotFile === null ? [] : [plan.snapshotFile])];
+  const permissions = plan.permissionWall
+    ? ['--permission', ...readable.map((path) => `--allow-fs-read=${path}`), '--disallow-code-generation-from-strings']
+    : [];
+  const entry = `${GUEST_DIRECTORY}/${plan.entry}.${GUEST_EXTENSION}`;
+  const argv = [runtime, '--no-warnings', '--max-old-space-size=256', ...permissions, entry, ...plan.arguments];
+  return plan.wall.wrap(argv, [runtime, ...readable]);
+}
+
+export function launch(plan: LaunchPlan): SandboxChild {
+  const [file, ...argv] = buildCommand(plan);
+  return spawn(file ?? '', argv, {
+    cwd: '/',
+    env: { ...plan.environment },
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    windowsHide: true,
+  });
+}
+
+/** Arguments of `guest.ts`. */
+export function guestArguments(options: {
+  snapshotFile: string | null;
+  memoryBytes: number;
+  mode: 'run' | 'snapshot';
+}): string[] {
+  const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return [locateInterpreter(), options.snapshotFile ?? '-', String(options.memoryBytes), timeZone, options.mode];
+}

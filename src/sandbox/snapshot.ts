@@ -1,0 +1,102 @@
+// The interpreter's memory after boot and imports, kept in a file: a start takes 0.4 s with it and 3 s without.
+// Guarantee: only a file that this version wrote, with the hash recorded beside it, is ever loaded.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { AppError } from '../lib/app-error.ts';
+import type { KernelWall } from './kernel-wall.ts';
+import { guestArguments, guestDirectory, launch, locateInterpreter } from './launcher.ts';
+import { killTree } from './process-tree.ts';
+
+const MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024;
+const BUILD_TIMEOUT_MS = 60_000;
+const FILE_PREFIX = 'sandbox-';
+
+export interface SnapshotOptions {
+  cacheDirectory: string;
+  memoryBytes: number;
+  wall: KernelWall;
+}
+
+/** Path of a verified snapshot, built now if there is none. Throws `SANDBOX_FAILED` when it cannot be built. */
+export async function ensureSnapshot(options: SnapshotOptions): Promise<string> {
+  const file = `${options.cacheDirectory}/${FILE_PREFIX}${snapshotKey()}.snapshot`;
+  if (isVerified(file)) return file;
+  mkdirSync(options.cacheDirectory, { recursive: true, mode: 0o700 });
+  removeOld(options.cacheDirectory);
+  const bytes = await build(options);
+  writeFileSync(`${file}.sha256`, sha256(bytes), { mode: 0o600 });
+  const temporary = `${file}.${process.pid}.tmp`;
+  writeFileSync(temporary, bytes, { mode: 0o600 });
+  renameSync(temporary, file);
+  return file;
+}
+
+/** Everything a snapshot depends on: interpreter, runtime, processor, and our own files inside. */
+function snapshotKey(): string {
+  const hash = createHash('sha256').update(`${process.version} ${process.arch} `);
+  hash.update(readFileSync(`${locateInterpreter()}/package.json`));
+  const python = `${guestDirectory()}/python`;
+  for (const name of readdirSync(python).sort()) hash.update(readFileSync(`${python}/${name}`));
+  for (const name of readdirSync(guestDirectory()).sort())
+    if (name.startsWith('guest.')) hash.update(readFileSync(`${guestDirectory()}/${name}`));
+  return hash.digest('hex').slice(0, 16);
+}
+
+function isVerified(file: string): boolean {
+  try {
+    return readFileSync(`${file}.sha256`, 'utf8') === sha256(readFileSync(file));
+  } catch {
+    // Missing or unreadable is the same as wrong: it is built again.
+    return false;
+  }
+}
+
+function removeOld(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith(FILE_PREFIX) && name.includes('.snapshot')) rmSync(`${directory}/${name}`, { force: true });
+  }
+}
+
+function build(options: SnapshotOptions): Promise<Buffer> {
+  const child = launch({
+    wall: options.wall,
+    permissionWall: true,
+    entry: 'guest',
+    snapshotFile: null,
+    arguments: guestArguments({ snapshotFile: null, memoryBytes: options.memoryBytes, mode: 'snapshot' }),
+  });
+  const parts: Buffer[] = [];
+  let sizeBytes = 0;
+  let stderr = '';
+  const end = (): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) killTree(child.pid);
+  };
+  const timer = setTimeout(end, BUILD_TIMEOUT_MS);
+  child.stdin.on('error', () => undefined);
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-2000);
+  });
+  child.stdout.on('data', (chunk: Buffer) => {
+    sizeBytes += chunk.length;
+    if (sizeBytes > MAX_SNAPSHOT_BYTES) end();
+    else parts.push(chunk);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      if (code === 0 && sizeBytes > 0) resolve(Buffer.concat(parts));
+      else
+        reject(
+          new AppError(
+            'SANDBOX_FAILED',
+            `The interpreter's snapshot could not be built: ${stderr.trim().slice(0, 300)}`,
+          ),
+        );
+    });
+  });
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
