@@ -223,6 +223,20 @@ describe('opening a damaged chain', () => {
     assert.equal((await verifyIn(directory)).ok, false);
   });
 
+  test('a cut behind a lagging audit.head: the chain goes on from the head row, so the gap stays', async () => {
+    const directory = tampered((db) => db.exec('DELETE FROM audit WHERE seq > 55'));
+    const at50 = (() => {
+      using store = openCoreStore({ directory });
+      return store.db.prepare('SELECT hash FROM audit WHERE seq = 50').pluck().get();
+    })();
+    writeFileSync(join(directory, 'audit.head'), `50 ${String(at50)}\n`);
+    const fixture = openAudit(directory);
+    await auditedCall(fixture.audit);
+    assert.equal(fixture.audit.tail({ limit: 4 })[0]?.seq, 61);
+    await fixture[Symbol.asyncDispose]();
+    assert.deepEqual((await verifyIn(directory)).reason, 'record 56 is missing');
+  });
+
   test('a missing audit.head is recorded and made anew', async () => {
     const directory = tampered(() => undefined);
     rmSync(join(directory, 'audit.head'));
