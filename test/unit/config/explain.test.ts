@@ -25,7 +25,7 @@ test('every key is explained: value, source, documentation, default', () => {
     return [row?.value, row?.source, row?.default, row?.reloadable];
   };
   assert.deepEqual(of('agent.max_turns'), [5, 'environment variable MEM_AGENT_AGENT_MAX_TURNS', 20, true]);
-  assert.deepEqual(of('http.allowed_hosts'), [['a'], 'flag --http.allowed-hosts', [], true]);
+  assert.deepEqual(of('http.allowed_hosts'), [['a'], 'flag --http.allowed-hosts', [], false]);
   assert.deepEqual(of('http.listen'), ['127.0.0.1:8081', 'default', '127.0.0.1:8081', false]);
   assert.deepEqual(of('admin.socket').slice(1, 3), ['default (in runtime.dir)', 'admin.sock in runtime.dir']);
   assert.deepEqual(of('model.backend').slice(0, 2), ['builtin', 'computed (model.base_url is not set)']);
@@ -43,8 +43,8 @@ test('a reload says what took effect and what waits for a restart', () => {
     flags: { 'http.allowed-hosts': 'b', 'log.level': 'debug', 'http.listen': '127.0.0.1:1', 'state.dir': '/s' },
   });
   assert.deepEqual(diffConfig(before, after), {
-    applied: ['http.allowed_hosts', 'log.level'],
-    needRestart: ['state.dir', 'runtime.dir', 'http.listen', 'admin.socket'],
+    applied: ['log.level'],
+    needRestart: ['state.dir', 'runtime.dir', 'http.listen', 'http.allowed_hosts', 'admin.socket'],
   });
 });
 
