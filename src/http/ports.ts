@@ -1,5 +1,6 @@
 // What the listeners need from the rest of the daemon. `daemon/compose.ts` fills every port; nothing here knows how.
 import type { AuditCall, AuditLog } from '../audit/audit-log.ts';
+import type { KeyFailure } from '../auth/open-key-store.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ComponentHealth } from '../lib/component.ts';
@@ -44,7 +45,19 @@ export interface RequestFacts {
   durationMs: number;
 }
 
+/** One JSON-RPC message and the HTTP status it got. */
+export interface McpMessageFacts {
+  transport: CallTransport;
+  /** As the client wrote it; whoever counts it must bound it. */
+  method: string;
+  protocol: string;
+  code: string;
+}
+
 export interface ToolCallFacts {
+  requestId: string;
+  /** Id of the principal. */
+  principal: string;
   tool: string;
   outcome: 'ok' | 'error' | 'denied' | 'cancelled';
   code?: string;
@@ -52,13 +65,13 @@ export interface ToolCallFacts {
 }
 
 /** The key is known and good, or why it is not (for the log and the aggregated audit; the client only hears 401). */
-export type KeyVerdict = Principal | { failure: string };
+export type KeyVerdict = Principal | { failure: KeyFailure };
 
 export interface HttpPorts {
   audit: AuditLog;
   rootOf(principal: Principal): MemoryRoot;
   verifyKey(token: string): KeyVerdict;
-  onAuthFailure(address: string, reason: string): void;
+  onAuthFailure(address: string, reason: KeyFailure): void;
   /** Throws AppError; the code reaches the client. */
   askAgent(request: AskAgentRequest): Promise<AgentResult>;
   health(): Readonly<Record<string, ComponentHealth>>;
@@ -67,6 +80,7 @@ export interface HttpPorts {
   isReady(): boolean;
   isDraining(): boolean;
   onRequest(facts: RequestFacts): void;
+  onMcpMessage(facts: McpMessageFacts): void;
   onToolCall(facts: ToolCallFacts): void;
   logger: Logger;
   clock: Clock;

@@ -50,7 +50,7 @@ export interface Events {
   auditChainChecked(event: { valid: boolean; records: number; reason?: string }): void;
   authFailed(event: { reason: string; address: string; transport: string }): void;
   sqliteBusy(event: { file: string }): void;
-  configReloaded(event: { applied: readonly string[]; needRestart: readonly string[] }): void;
+  configReloaded(event: { applied: readonly string[]; needsRestart: readonly string[] }): void;
   logLevelChanged(event: { from: string; to: string; principal: string }): void;
 }
 

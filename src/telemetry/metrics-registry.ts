@@ -17,6 +17,7 @@ export interface MetricsOptions {
 export interface Metrics extends Disposable {
   setReady(ready: boolean): void;
   mcpRequest(request: { transport: string; method: string; protocol: string; code: string }): void;
+  httpRequest(request: { listener: string; route: string; method: string; status: number }): void;
   toolCall(call: { tool: string; outcome: string; durationSeconds: number }): void;
   agentRun(run: { turns: number }): void;
   agentEmptyReply(): void;
@@ -73,6 +74,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
     'protocol',
     'code',
   ]);
+  const httpRequests = counter('http_requests_total', 'HTTP requests answered, by route pattern', [
+    'listener',
+    'route',
+    'method',
+    'code',
+  ]);
   const toolCalls = counter('tool_calls_total', 'Tool calls ended', ['tool', 'outcome']);
   const toolDuration = histogram('tool_duration_seconds', 'Time of a tool call', TOOL_SECONDS, ['tool']);
   const agentTurns = histogram('agent_turns', 'Model turns a run took', AGENT_TURNS);
@@ -125,6 +132,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
         protocol: boundProtocol(protocol),
         code: boundOther(code),
       }),
+    httpRequest: ({ listener, route, method, status }) =>
+      httpRequests.inc({ listener, route: boundOther(route), method: boundOther(method), code: String(status) }),
     toolCall({ tool, outcome, durationSeconds }) {
       const bounded = boundTool(tool);
       toolCalls.inc({ tool: bounded, outcome: boundOther(outcome) });

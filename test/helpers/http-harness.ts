@@ -137,6 +137,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     isReady: () => state.ready,
     isDraining: () => state.draining,
     onRequest: (facts) => requests.push(facts),
+    onMcpMessage: () => {},
     onToolCall: (facts) => toolCalls.push(facts),
     logger: silentLogger,
     clock: systemClock,

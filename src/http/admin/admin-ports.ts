@@ -36,7 +36,11 @@ export interface AdminPorts {
   usage(options: UsageReportOptions): readonly UsageReportRow[];
   /** Every key, masked. */
   explainConfig(): readonly ExplainedKey[];
+  /** So that a client can tell that it found the daemon it meant. */
+  stateDirectory: string;
   state(): string;
+  /** Where each listener answers (`http`, `ops`, `admin`); empty without a daemon. */
+  listeners(): Readonly<Record<string, string>>;
   startedAtMs: number | null;
   health(): Readonly<Record<string, ComponentHealth>>;
   running: RunningPorts | null;

@@ -17,6 +17,8 @@ const status = z
     state: z.string(),
     pid: z.number().nullable(),
     startedAt: isoTime.nullable(),
+    stateDirectory: z.string(),
+    listeners: z.record(z.string(), z.string()),
     attachedClients: z.number(),
     components: z.record(z.string(), component),
   })
@@ -40,6 +42,8 @@ export function createStatusRoutes(ports: AdminPorts): AdminApp {
           state: ports.state(),
           pid: ports.running === null ? null : process.pid,
           startedAt: toIso(ports.startedAtMs),
+          stateDirectory: ports.stateDirectory,
+          listeners: { ...ports.listeners() },
           attachedClients: ports.running?.leases.attached ?? 0,
           components,
         },

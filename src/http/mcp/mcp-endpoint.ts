@@ -97,7 +97,14 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
     const scope = requiredScope(call, tool);
     if (scope !== undefined && !caller.principal.scopes.has(scope)) {
       if (tool !== undefined)
-        ports.onToolCall({ tool: tool.name, outcome: 'denied', code: 'FORBIDDEN', durationMs: 0 });
+        ports.onToolCall({
+          requestId: caller.requestId,
+          principal: caller.principal.id,
+          tool: tool.name,
+          outcome: 'denied',
+          code: 'FORBIDDEN',
+          durationMs: 0,
+        });
       const error = new AppError('FORBIDDEN', `This key lacks the scope ${scope}`, {
         hint: `Use a key that has it: mem-agent keys create --name NAME --scopes ${scope}`,
       });
@@ -130,6 +137,18 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
     });
   };
 
+  const answer = async (request: Request, body: unknown, caller: Caller): Promise<Response> => {
+    const call = parseJsonRpcCall(body);
+    if (ports.isDraining()) {
+      const error = new AppError('DRAINING', 'mem-agent is stopping', { hint: 'Try again in a few seconds' });
+      return jsonRpcErrorResponse(error, call?.id ?? null, { headers: { 'retry-after': '5' } });
+    }
+    if (call !== undefined) return serveCall(request, body, call, caller);
+    const cancelled = cancelledId(body);
+    if (cancelled !== undefined) cancellations.cancel(caller, cancelled);
+    return serve(request, body, new CallerAuth(caller), undefined, undefined);
+  };
+
   return {
     async handle(c) {
       const request = c.req.raw;
@@ -143,15 +162,14 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       }
       const parsed = parseBody(await request.text());
       if (parsed instanceof Response) return parsed;
-      const call = parseJsonRpcCall(parsed.body);
-      if (ports.isDraining()) {
-        const error = new AppError('DRAINING', 'mem-agent is stopping', { hint: 'Try again in a few seconds' });
-        return jsonRpcErrorResponse(error, call?.id ?? null, { headers: { 'retry-after': '5' } });
-      }
-      if (call !== undefined) return serveCall(request, parsed.body, call, caller);
-      const cancelled = cancelledId(parsed.body);
-      if (cancelled !== undefined) cancellations.cancel(caller, cancelled);
-      return serve(request, parsed.body, new CallerAuth(caller), undefined, undefined);
+      const response = await answer(request, parsed.body, caller);
+      ports.onMcpMessage({
+        transport: caller.transport,
+        method: methodOf(parsed.body),
+        protocol: request.headers.get('mcp-protocol-version') ?? 'none',
+        code: String(response.status),
+      });
+      return response;
     },
     notifyNotesChanged(paths, isListChanged = false) {
       const uris = paths.map(uriOfPath);
@@ -167,6 +185,10 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       await Promise.all([quick.close(), long.close(), listening.close(), sessions?.close()]);
     },
   };
+}
+
+function methodOf(body: unknown): string {
+  return isRecord(body) && typeof body['method'] === 'string' ? body['method'] : 'none';
 }
 
 function callerOf(c: HttpContext): Caller {

@@ -39,6 +39,8 @@ export async function runTool(
 ): Promise<CallToolResult> {
   const { tool, startedMs } = prepared;
   const facts = (outcome: ToolCallFacts['outcome'], code?: string): ToolCallFacts => ({
+    requestId: caller.requestId,
+    principal: caller.principal.id,
     tool: tool.name,
     outcome,
     ...(code !== undefined && { code }),
