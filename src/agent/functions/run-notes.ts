@@ -1,0 +1,169 @@
+// The notes of one run: every read and write of its functions, with scope, audit record and conflict check in one place.
+// Guarantee: no effect without its record; no note that the run has not read or made is replaced whole.
+import type { NoteOperation } from '../../audit/audit-log.ts';
+import type { Scope } from '../../auth/principal.ts';
+import { AppError } from '../../lib/app-error.ts';
+import type { DirectoryEntry, EntryStat, MemoryRoot, SearchHit, WriteOptions } from '../../memory/memory-root.ts';
+
+/** Where Python code sees the memory root. */
+const GUEST_ROOT = '/memory';
+
+export interface RunNotesOptions {
+  root: MemoryRoot;
+  scopes: ReadonlySet<Scope>;
+  /** Resolves when the record is durable; what it throws ends the run. */
+  record(operation: NoteOperation): Promise<void>;
+}
+
+export class RunNotes {
+  readonly #root: MemoryRoot;
+  readonly #scopes: ReadonlySet<Scope>;
+  readonly #record: RunNotesOptions['record'];
+  /** Version of each note as the run knows it. */
+  readonly #known = new Map<string, string>();
+  readonly #read = new Set<string>();
+  readonly #written = new Set<string>();
+
+  constructor(options: RunNotesOptions) {
+    this.#root = options.root;
+    this.#scopes = options.scopes;
+    this.#record = options.record;
+  }
+
+  counts(): { notesRead: number; notesWritten: number } {
+    return { notesRead: this.#read.size, notesWritten: this.#written.size };
+  }
+
+  /** Path as the root takes it: `/memory/x` and `./x` are `x`. */
+  static relative(path: string): string {
+    if (path === GUEST_ROOT) return '';
+    const inner = path.startsWith(`${GUEST_ROOT}/`) ? path.slice(GUEST_ROOT.length + 1) : path;
+    return inner.replace(/^(\.\/+)+/, '');
+  }
+
+  needScope(scope: Scope): void {
+    if (this.#scopes.has(scope)) return;
+    throw new AppError('FORBIDDEN', `Permission denied: this key lacks the scope ${scope}`);
+  }
+
+  async readText(path: string): Promise<string> {
+    await this.#begin('note.read', path);
+    const note = this.#root.readNote(path);
+    this.#learn(path, note.version);
+    return note.text;
+  }
+
+  async readBytes(path: string): Promise<Buffer> {
+    const stat = await this.stat(path);
+    if (stat?.kind !== 'file') return this.#root.readBytes(path);
+    await this.#record({ operation: 'note.read', path });
+    try {
+      const note = this.#root.readNote(path);
+      this.#learn(path, note.version);
+    } catch (error) {
+      // Not text: it can be read as bytes, but is no note that could be replaced.
+      if (!(error instanceof AppError && error.code === 'NOT_TEXT')) throw error;
+    }
+    this.#read.add(path);
+    return this.#root.readBytes(path);
+  }
+
+  async stat(path: string): Promise<EntryStat | null> {
+    await this.#begin('note.stat', path);
+    return this.#root.stat(path);
+  }
+
+  async list(path: string): Promise<DirectoryEntry[]> {
+    await this.#begin('note.list', path);
+    return this.#root.listDirectory(path);
+  }
+
+  async tree(): Promise<string> {
+    await this.#begin('note.list', '');
+    return this.#root.tree();
+  }
+
+  async sizeBytes(path: string): Promise<number> {
+    await this.#begin('note.stat', path);
+    return this.#root.sizeBytes(path);
+  }
+
+  async search(query: string, limit: number): Promise<SearchHit[]> {
+    this.needScope('memory:read');
+    await this.#record({ operation: 'note.search' });
+    return this.#root.search(query, limit);
+  }
+
+  async resolveLink(link: string): Promise<string | null> {
+    await this.#begin('note.stat', undefined);
+    return this.#root.resolveLink(link);
+  }
+
+  /** Whether a whole new text may be put there without losing something that the run has never seen. */
+  mayReplace(path: string): boolean {
+    return this.#known.has(path) || this.#root.stat(path) === null;
+  }
+
+  async write(path: string, text: string): Promise<void> {
+    this.needScope('memory:write');
+    const expectedVersion = this.#known.get(path) ?? null;
+    const { version } = await this.#root.writeNote(path, text, { ...this.#writeOptions, expectedVersion });
+    this.#known.set(path, version);
+    this.#written.add(path);
+  }
+
+  async replace(path: string, oldText: string, newText: string): Promise<void> {
+    this.needScope('memory:write');
+    let before: string | undefined;
+    const { version } = await this.#root.replaceInNote(path, oldText, newText, {
+      beforeEffect: async (operation) => {
+        before = operation.before;
+        await this.#record(operation);
+      },
+    });
+    this.#written.add(path);
+    // Somebody else's change in between stays unknown to the run.
+    if (before !== undefined && this.#known.get(path) === before) this.#known.set(path, version);
+    else this.#known.delete(path);
+  }
+
+  async delete(path: string): Promise<void> {
+    this.needScope('memory:write');
+    await this.#root.deleteNote(path, this.#writeOptions);
+    this.#known.delete(path);
+    this.#written.add(path);
+  }
+
+  async createDirectory(path: string): Promise<void> {
+    this.needScope('memory:write');
+    await this.#root.createDirectory(path, this.#writeOptions);
+  }
+
+  async removeDirectory(path: string): Promise<void> {
+    this.needScope('memory:write');
+    await this.#root.removeDirectory(path, this.#writeOptions);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    this.needScope('memory:write');
+    await this.#root.rename(from, to, this.#writeOptions);
+    const version = this.#known.get(from);
+    this.#known.delete(from);
+    if (version !== undefined) this.#known.set(to, version);
+    this.#written.add(to);
+  }
+
+  get #writeOptions(): WriteOptions {
+    return { beforeEffect: (operation) => this.#record(operation) };
+  }
+
+  async #begin(operation: string, path: string | undefined): Promise<void> {
+    this.needScope('memory:read');
+    await this.#record(path === undefined ? { operation } : { operation, path });
+  }
+
+  #learn(path: string, version: string): void {
+    this.#known.set(path, version);
+    this.#read.add(path);
+  }
+}
