@@ -1,0 +1,39 @@
+// Fills the admin API's ports, for the running daemon and for the CLI without one.
+import { explainConfig } from '../config/explain.ts';
+import type { LoadedConfig } from '../config/load-config.ts';
+import type { AdminPorts, RunningPorts } from '../http/admin/admin-ports.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { ComponentHealth } from '../lib/component.ts';
+import { usageReport } from '../usage/usage-report.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export interface AdminPortsInput {
+  version: string;
+  clock: Clock;
+  parts: StoreParts;
+  /** Asked at each look, so that a reload shows. */
+  loaded(): LoadedConfig;
+  health(): Readonly<Record<string, ComponentHealth>>;
+  state(): string;
+  listeners(): Readonly<Record<string, string>>;
+  startedAtMs: number | null;
+  running: RunningPorts | null;
+}
+
+export function createAdminPorts(input: AdminPortsInput): AdminPorts {
+  const { parts } = input;
+  return {
+    version: input.version,
+    clock: input.clock,
+    audit: parts.audit,
+    keys: parts.keys,
+    usage: (options) => usageReport(parts.core.db, options),
+    stateDirectory: input.loaded().config.state.dir,
+    listeners: input.listeners,
+    explainConfig: () => explainConfig(input.loaded()),
+    state: input.state,
+    startedAtMs: input.startedAtMs,
+    health: input.health,
+    running: input.running,
+  };
+}

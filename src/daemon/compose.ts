@@ -1,0 +1,245 @@
+// The composition root: every part of the daemon is built here, once, from top to bottom, and closed in reverse.
+// Guarantees: the state directory is locked before anything in it is opened, and audit and SQLite close last.
+import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
+import { createLoginFailureLog } from '../auth/login-failure-log.ts';
+import type { ConfigDiff } from '../config/diff-config.ts';
+import { isLoopback } from '../config/listen-address.ts';
+import type { LoadedConfig } from '../config/load-config.ts';
+import { createAdminApp } from '../http/admin/admin-app.ts';
+import { createHttpApps } from '../http/http-apps.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import { INDEX_SCHEMA } from '../memory/index-database.ts';
+import { openMemoryRoot } from '../memory/open-memory-root.ts';
+import { createSandbox } from '../sandbox/create-sandbox.ts';
+import { openIndexStore } from '../store/index-store.ts';
+import { lockState } from '../store/state-lock.ts';
+import { createEvents } from '../telemetry/events.ts';
+import type { RootLogger } from '../telemetry/create-logger.ts';
+import { createMetrics } from '../telemetry/metrics-registry.ts';
+import { createAdminPorts } from './admin-ports.ts';
+import { createHttpPorts } from './http-ports.ts';
+import { observeSandbox } from './observe-sandbox.ts';
+import { createDaemonState } from './daemon-state.ts';
+import { createHealthBoard } from './health-board.ts';
+import { createHealthProbes } from './health-probes.ts';
+import { startIdleExit } from './idle-exit.ts';
+import { openAgent } from './open-agent.ts';
+import { openBackend } from './open-backend.ts';
+import { openListeners, type Listeners } from './open-listeners.ts';
+import { createReloadableConfig } from './reloadable-config.ts';
+import { openStoreParts, type StoreParts } from './store-parts.ts';
+import { readVersion } from './version.ts';
+
+export interface Daemon extends AsyncDisposable {
+  readonly logger: RootLogger;
+  readonly parts: StoreParts;
+  readonly listeners: Listeners;
+  /** True when the daemon ends for a fault of its own. */
+  readonly failed: boolean;
+  /** True when only this machine can reach the listeners: the condition for first keys. */
+  readonly isPrivate: boolean;
+  onStopWanted(callback: (reason: string) => void): void;
+  reload(load: () => LoadedConfig): Promise<ConfigDiff>;
+  /** Readiness off, stop accepting, finish what is in flight. */
+  stop(reason: string): Promise<void>;
+}
+
+export interface DaemonOptions {
+  loaded: LoadedConfig;
+  logger: RootLogger;
+  /** Loads the configuration again for `config reload`. */
+  reload(): LoadedConfig;
+  clock?: Clock;
+}
+
+export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { loaded, logger, clock = systemClock } = options;
+  const { config } = loaded;
+  await using stack = new AsyncDisposableStack();
+  const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal);
+  const wantStop = Promise.withResolvers<string>();
+  let failed = false;
+
+  const version = readVersion();
+  const metrics = stack.use(createMetrics({ buildInfo: { version, commit: 'unknown', node: process.version } }));
+  const events = createEvents(logger, metrics);
+  const state = createDaemonState(clock, (name, reason) =>
+    events.daemonState(reason === undefined ? { state: name } : { state: name, reason }),
+  );
+  for (const warning of loaded.warnings) logger.warn({ component: 'config' }, warning);
+
+  // State: the lock first, then what is of record.
+  stack.use(lockState(config.state.dir));
+  const parts = stack.use(
+    await openStoreParts({
+      stateDirectory: config.state.dir,
+      auditContent: config.audit.content,
+      clock,
+      onWriteError: (error, fatal) => {
+        events.auditUnavailable({ reason: error.message });
+        if (!fatal) return;
+        failed = true;
+        wantStop.resolve('the database failed in a way that cannot be trusted to continue');
+      },
+      onAuditRecord: () => metrics.auditRecords(1),
+      onAuditProblem: (error) => logger.error({ component: 'audit', code: error.code }, error.userMessage),
+    }),
+  );
+  metrics.setAuditChainValid(parts.audit.finding() === undefined);
+
+  // Memory: one root until there are several.
+  const indexStore = stack.use(openIndexStore({ directory: config.state.dir, schema: INDEX_SCHEMA }));
+  const noteListeners: ((path: string) => void)[] = [];
+  const root = stack.use(
+    openMemoryRoot({
+      name: 'default',
+      directory: config.memory.dir,
+      indexDatabase: indexStore.db,
+      maxFileBytes: config.memory.maxFileBytes,
+      maxRootBytes: config.memory.maxRootBytes,
+      clock,
+      onEvent: (event) => {
+        if (event.type === 'note.changed') for (const listener of noteListeners) listener(event.path);
+        else logger.info({ component: 'memory', ...event }, 'memory index');
+      },
+    }),
+  );
+
+  // The agent: who answers, where its Python runs, and the loop between them.
+  const sandbox = stack.use(
+    createSandbox({
+      require: config.sandbox.require,
+      standby: config.sandbox.standby,
+      maxProcesses: config.sandbox.maxProcesses,
+      memoryBytes: config.sandbox.memoryBytes,
+      rssLimitBytes: config.sandbox.rssLimitBytes,
+      outputBytes: config.sandbox.outputBytes,
+      cacheDirectory: join(config.state.dir, 'sandbox'),
+      onEvent: (event) => observeSandbox(event, logger, events),
+    }),
+  );
+  const settings = createReloadableConfig(loaded, { logger, events });
+  const backend = openBackend(config, { clock, logger }, stack);
+  const agent = stack.use(openAgent({ settings, backend, sandbox, root, clock, events }));
+
+  // Who may call, and what listens.
+  const failures = stack.use(
+    createLoginFailureLog({
+      clock,
+      write: async (row) => {
+        const call = await parts.audit.begin({
+          requestId: randomUUID(),
+          actor: { kind: 'system', id: 'mem-agent' },
+          transport: 'internal',
+          action: 'auth.failed',
+          args: row,
+        });
+        await call.finish({ outcome: 'denied', code: 'UNAUTHENTICATED', durationMs: 0 });
+      },
+    }),
+  );
+  const idle = stack.use(
+    startIdleExit({
+      idleExitMs: config.daemon.idleExitMs,
+      clock,
+      onIdle: () => wantStop.resolve('no client for a while'),
+    }),
+  );
+  const board = createHealthBoard(createHealthProbes({ parts, root, sandbox, backend, agent }), clock);
+  const ports = createHttpPorts({
+    parts,
+    root,
+    agent,
+    board,
+    metrics,
+    events,
+    state,
+    failures,
+    clock,
+    logger,
+    onActivity: () => idle.touch(),
+  });
+  let listeners: Listeners | undefined;
+  const adminApp = createAdminApp(
+    createAdminPorts({
+      version,
+      clock,
+      parts,
+      loaded: () => settings.loaded,
+      health: () => board.components(),
+      state: () => state.current,
+      listeners: () => listenerUrls(listeners),
+      startedAtMs: clock.nowMs(),
+      running: {
+        reload: () => settings.reload(options.reload),
+        logLevel: { get: () => logger.level, set: (level) => settings.setLogLevel(level) },
+        drain: (reason) => wantStop.resolve(reason),
+        leases: {
+          attach: () => idle.attach(),
+          get attached() {
+            return idle.attached;
+          },
+          closing: stopping.signal,
+        },
+      },
+    }),
+  );
+  const apps = createHttpApps(
+    ports,
+    {
+      version,
+      allowedHosts: config.http.allowedHosts,
+      allowedOrigins: config.http.allowedOrigins,
+      trustedProxies: config.http.trustedProxies,
+      maxBodyBytes: config.http.maxBodyBytes,
+      ...(config.http.legacySessions && { legacySessions: {} }),
+    },
+    adminApp,
+  );
+  noteListeners.push((path) => apps.mcp.notifyNotesChanged([path], true));
+  const opened = await openListeners(apps, config, parts.keys.list().length > 0, stack);
+  listeners = opened;
+
+  root.start();
+  sandbox.start();
+  state.enter('ready');
+  const owned = stack.move();
+  let stopped: Promise<void> | undefined;
+
+  async function stop(reason: string): Promise<void> {
+    state.enter('draining', reason);
+    stopping.abort();
+    await apps.mcp.endStreams();
+    const deadlineMs = settings.config.daemon.drainTimeoutMs;
+    const open = [opened.http, opened.ops, opened.admin];
+    await Promise.all([agent.drain(deadlineMs), ...open.map((listener) => listener?.drain(deadlineMs))]);
+    await apps.mcp.close();
+    await owned.disposeAsync();
+    state.enter(failed ? 'failed' : 'stopped');
+  }
+
+  return {
+    logger,
+    parts,
+    listeners: opened,
+    get failed() {
+      return failed;
+    },
+    isPrivate: isLoopback(config.http.listen) && isLoopback(config.ops.listen),
+    onStopWanted(callback) {
+      void wantStop.promise.then((reason) => callback(reason));
+    },
+    reload: (load) => settings.reload(load),
+    stop: (reason) => (stopped ??= stop(reason)),
+    [Symbol.asyncDispose]: () => (stopped ??= stop('closed')),
+  };
+}
+
+function listenerUrls(listeners: Listeners | undefined): Record<string, string> {
+  if (listeners === undefined) return {};
+  const { http, ops, admin } = listeners;
+  return { ...(http !== undefined && { http: http.url }), ops: ops.url, admin: admin.url };
+}

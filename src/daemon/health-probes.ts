@@ -1,0 +1,46 @@
+// How each part of the daemon is, in its own words: what it already knows, nothing is called or measured here.
+import type { AgentService } from '../agent/agent-service.ts';
+import type { MemoryRoot } from '../memory/memory-root.ts';
+import type { ChatBackend } from '../model/chat-backend.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Probe } from './health-board.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export interface ProbedParts {
+  parts: StoreParts;
+  root: MemoryRoot;
+  sandbox: Sandbox;
+  backend: ChatBackend;
+  agent: AgentService;
+}
+
+export function createHealthProbes({ parts, root, sandbox, backend, agent }: ProbedParts): Record<string, () => Probe> {
+  return {
+    audit: () => {
+      const finding = parts.audit.finding();
+      if (finding !== undefined) return { state: 'failed', reason: finding };
+      const { state, reason } = parts.groupCommit.health();
+      return { state, reason };
+    },
+    memory: () => {
+      const { notes, sizeBytes, index, indexedNotes, indexLagMs, writable, reason } = root.status();
+      const details = { notes, sizeBytes, index, indexedNotes, indexLagMs, writable };
+      return { state: !writable || index === 'failed' ? 'degraded' : 'ok', reason, details };
+    },
+    sandbox: () => {
+      const { state, reason, engine, walls, kernelWall, standby, active } = sandbox.status();
+      const details = { engine, walls, kernelWall, standby, active };
+      return {
+        state: state === 'ok' ? 'ok' : state === 'checking' ? 'starting' : state === 'failed' ? 'failed' : 'degraded',
+        reason,
+        details,
+      };
+    },
+    model: () => ({ ...backend.status(), details: { backend: backend.name } }),
+    queue: () => ({
+      state: 'ok',
+      reason: `${agent.activeRuns} running, ${agent.queueDepth} waiting`,
+      details: { running: agent.activeRuns, waiting: agent.queueDepth },
+    }),
+  };
+}

@@ -1,0 +1,72 @@
+// Fills what the listeners need of the daemon, and counts what they answer.
+import type { AgentService } from '../agent/agent-service.ts';
+import type { LoginFailureLog } from '../auth/login-failure-log.ts';
+import type { HttpPorts } from '../http/ports.ts';
+import { ERROR_STATUS, type ErrorCode } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { MemoryRoot } from '../memory/memory-root.ts';
+import type { Events } from '../telemetry/events.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics-registry.ts';
+import type { DaemonState } from './daemon-state.ts';
+import type { HealthBoard } from './health-board.ts';
+import type { StoreParts } from './store-parts.ts';
+
+export interface HttpPortsInput {
+  parts: StoreParts;
+  root: MemoryRoot;
+  agent: AgentService;
+  board: HealthBoard;
+  metrics: Metrics;
+  events: Events;
+  state: DaemonState;
+  failures: LoginFailureLog;
+  clock: Clock;
+  logger: Logger;
+  /** A request was answered; keeps a daemon that stdio started alive. */
+  onActivity(): void;
+}
+
+export function createHttpPorts(input: HttpPortsInput): HttpPorts {
+  const { parts, root, agent, board, metrics, events, state, failures } = input;
+  metrics.onCollect(() => {
+    const { notes, sizeBytes, index, indexLagMs } = root.status();
+    metrics.setMemory({
+      files: notes,
+      sizeBytes,
+      indexStale: index !== 'ready',
+      indexLagSeconds: indexLagMs / 1000,
+    });
+    metrics.setQueueDepth(agent.queueDepth);
+  });
+  return {
+    audit: parts.audit,
+    rootOf: () => root,
+    verifyKey: (token) => parts.keys.verify(token),
+    onAuthFailure(address, reason) {
+      events.authFailed({ reason, address, transport: 'http' });
+      failures.note(address, reason);
+    },
+    askAgent: ({ onProgress, ...request }) =>
+      agent.ask({ ...request, onProgress: ({ message }) => onProgress(message) }),
+    health: () => board.components(),
+    metrics: () => metrics.render(),
+    isReady: () => state.current === 'ready',
+    isDraining: () => state.current === 'draining',
+    onRequest({ listener, route, method, status }) {
+      input.onActivity();
+      metrics.httpRequest({ listener, route, method, status });
+    },
+    onMcpMessage: (facts) => metrics.mcpRequest(facts),
+    onToolCall({ code, ...facts }) {
+      if (code === 'VERSION_CONFLICT') metrics.writeConflict();
+      events.toolEnded({ ...facts, ...(isErrorCode(code) && { code }) });
+    },
+    logger: input.logger.child({ component: 'http' }),
+    clock: input.clock,
+  };
+}
+
+function isErrorCode(code: string | undefined): code is ErrorCode {
+  return code !== undefined && code in ERROR_STATUS;
+}

@@ -1,0 +1,57 @@
+// Runs a daemon from its first signal to its last: the first SIGINT or SIGTERM drains, a second one at least two seconds
+// later forces, SIGHUP reloads. Guarantees: resolves with the exit code once everything is closed.
+import type { LoadedConfig } from '../config/load-config.ts';
+import { toAppError } from '../lib/app-error.ts';
+import type { Daemon } from './compose.ts';
+
+/** A terminal's Ctrl-C reaches npm and the daemon at once, and npm passes it on: that is one wish, not two. */
+const SECOND_SIGNAL_AFTER_MS = 2000;
+
+export interface LifecycleOptions {
+  /** Builds the daemon; called once. */
+  open(): Promise<Daemon>;
+  /** Loads the configuration again; throws `CONFIG_INVALID`. */
+  reload(): LoadedConfig;
+  /** After `ready`: first keys, addresses for a person. */
+  onReady(daemon: Daemon): Promise<void>;
+  onForced(): void;
+}
+
+export async function runDaemon(options: LifecycleOptions): Promise<number> {
+  const daemon = await options.open();
+  const ending = Promise.withResolvers<string>();
+  let firstSignalMs: number | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    const nowMs = performance.now();
+    if (firstSignalMs === undefined) {
+      firstSignalMs = nowMs;
+      ending.resolve(`received ${signal}`);
+      return;
+    }
+    if (nowMs - firstSignalMs < SECOND_SIGNAL_AFTER_MS) return;
+    daemon.logger.warn({ signal }, 'second signal: ending at once');
+    options.onForced();
+    process.exit(1);
+  };
+  const onReload = (): void => {
+    daemon.reload(options.reload).catch((error: unknown) => {
+      const { code, userMessage } = toAppError(error);
+      daemon.logger.error({ code, reason: userMessage }, 'configuration not reloaded, the old one stays');
+    });
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGHUP', onReload);
+  daemon.onStopWanted((reason) => ending.resolve(reason));
+  try {
+    await options.onReady(daemon);
+    const reason = await ending.promise;
+    await daemon.stop(reason);
+    return daemon.failed ? 1 : 0;
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+    process.off('SIGHUP', onReload);
+    await daemon[Symbol.asyncDispose]();
+  }
+}

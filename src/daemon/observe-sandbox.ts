@@ -1,0 +1,32 @@
+// Turns what the sandbox tells of itself into log lines and metrics.
+import type { SandboxEvent } from '../sandbox/create-sandbox.ts';
+import type { Events } from '../telemetry/events.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+export function observeSandbox(event: SandboxEvent, logger: Logger, events: Events): void {
+  switch (event.type) {
+    case 'block':
+      events.sandboxRunEnded({
+        outcome: event.outcome === 'error' ? 'done' : event.outcome,
+        durationMs: event.durationMs,
+      });
+      break;
+    case 'self-test': {
+      const { state, reason, walls, kernelWall } = event.status;
+      logger[state === 'ok' ? 'info' : 'error'](
+        { component: 'sandbox', state, reason, walls, kernelWall },
+        'sandbox self-test ended',
+      );
+      break;
+    }
+    case 'snapshot':
+      logger[event.state === 'ready' ? 'info' : 'warn'](
+        { component: 'sandbox', state: event.state, reason: event.reason },
+        'sandbox snapshot',
+      );
+      break;
+    case 'start-failure':
+      logger.error({ component: 'sandbox', reason: event.reason }, 'sandbox process did not start');
+      break;
+  }
+}

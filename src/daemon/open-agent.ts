@@ -1,0 +1,77 @@
+// Wires the agent: who answers, where its Python runs, which notes it may touch, and what is counted of it.
+import { createMemoryFunctions } from '../agent/functions/memory-functions.ts';
+import { AgentService } from '../agent/agent-service.ts';
+import { readSystemPromptFile, systemPrompt } from '../agent/system-prompt.ts';
+import type { Config } from '../config/config.ts';
+import type { ErrorCode } from '../lib/app-error.ts';
+import { ERROR_STATUS } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { MemoryRoot } from '../memory/memory-root.ts';
+import type { ChatBackend } from '../model/chat-backend.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Events } from '../telemetry/events.ts';
+import type { ReloadableConfig } from './reloadable-config.ts';
+
+export interface AgentParts {
+  settings: ReloadableConfig;
+  backend: ChatBackend;
+  sandbox: Sandbox;
+  root: MemoryRoot;
+  clock: Clock;
+  events: Events;
+}
+
+export function openAgent({ settings, backend, sandbox, root, clock, events }: AgentParts): AgentService {
+  const { agent } = settings.config;
+  const ownPrompt = agent.systemPromptFile === '' ? undefined : readSystemPromptFile(agent.systemPromptFile);
+  return new AgentService(
+    { maxConcurrentRuns: agent.maxConcurrentRuns, maxQueuedRuns: agent.maxQueuedRuns },
+    {
+      options: () => agentOptions(settings.config),
+      backend,
+      sandbox,
+      clock,
+      openFunctions: ({ principal, auditCall }) =>
+        createMemoryFunctions({
+          root,
+          scopes: principal.scopes,
+          record: (operation) => auditCall.operation(operation),
+        }),
+      systemPrompt: () =>
+        ownPrompt ??
+        systemPrompt({
+          today: new Date(clock.nowMs()).toISOString().slice(0, 10),
+          blockTimeoutMs: settings.config.agent.blockTimeoutMs,
+          maxTurns: settings.config.agent.maxTurns,
+        }),
+      filters: () => settings.filters(),
+      onTurn: (facts) => events.modelAnswered(facts),
+      onRunEnd: ({ requestId, turns, backend: name, degraded, durationMs, code }) =>
+        events.agentRunEnded({
+          requestId,
+          turns,
+          backend: name,
+          degraded,
+          durationMs,
+          ...(isErrorCode(code) && { code }),
+        }),
+      onQueueWait: (waitMs) => events.runQueued({ waitMs }),
+      onQueueRejected: (reason) => events.runRejected({ reason }),
+    },
+  );
+}
+
+function agentOptions({ agent, model }: Config): ReturnType<ConstructorParameters<typeof AgentService>[1]['options']> {
+  return {
+    maxTurns: agent.maxTurns,
+    blockTimeoutMs: agent.blockTimeoutMs,
+    deadlineMs: agent.deadlineMs,
+    maxTokens: agent.maxTokens,
+    maxOutputTokens: model.maxOutputTokens,
+    contextTokens: model.contextTokens,
+  };
+}
+
+function isErrorCode(code: string | undefined): code is ErrorCode {
+  return code !== undefined && code in ERROR_STATUS;
+}

@@ -1,0 +1,46 @@
+// What an operator's command needs when no daemon runs: the store under the state lock, behind the same admin app.
+import type { LoadedConfig } from '../config/load-config.ts';
+import { createOfflineAdminApp } from '../http/admin/admin-app.ts';
+import type { AdminApp } from '../http/admin/admin-route.ts';
+import { systemClock } from '../lib/clock.ts';
+import { lockState } from '../store/state-lock.ts';
+import { createAdminPorts } from './admin-ports.ts';
+import { openStoreParts } from './store-parts.ts';
+import { readVersion } from './version.ts';
+
+export interface OfflineAdmin extends AsyncDisposable {
+  app: AdminApp;
+}
+
+/** Throws `STATE_LOCKED` if a daemon holds the state directory after all. */
+export async function openOffline(loaded: LoadedConfig): Promise<OfflineAdmin> {
+  await using stack = new AsyncDisposableStack();
+  const { config } = loaded;
+  stack.use(lockState(config.state.dir));
+  const parts = stack.use(
+    await openStoreParts({
+      stateDirectory: config.state.dir,
+      auditContent: config.audit.content,
+      clock: systemClock,
+      // The command itself fails with the error; there is nobody else to tell.
+      onWriteError: () => undefined,
+      onAuditRecord: () => undefined,
+      onAuditProblem: () => undefined,
+    }),
+  );
+  const app = createOfflineAdminApp(
+    createAdminPorts({
+      version: readVersion(),
+      clock: systemClock,
+      parts,
+      loaded: () => loaded,
+      health: () => ({}),
+      state: () => 'stopped',
+      listeners: () => ({}),
+      startedAtMs: null,
+      running: null,
+    }),
+  );
+  const owned = stack.move();
+  return { app, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
