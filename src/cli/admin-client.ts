@@ -1,0 +1,98 @@
+// The admin API for commands: over the running daemon's socket, or the same app in process when no daemon runs.
+// Guarantees: a held state lock without a socket is an error, never a second writer.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openOffline, type OfflineAdmin } from '../daemon/open-offline.ts';
+import { AppError, ERROR_STATUS, type ErrorCode } from '../lib/app-error.ts';
+import { becomeOwner } from './become-owner.ts';
+import type { CliContext } from './cli-context.ts';
+import { assertSameState } from './daemon-link.ts';
+import { findDaemon } from './find-daemon.ts';
+import { openUnixFetch } from './unix-fetch.ts';
+
+export interface AdminClient extends AsyncDisposable {
+  readonly isRunning: boolean;
+  /** Path below /admin/v1; throws the AppError that the API answered with. */
+  call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
+  /** A text answer, piece by piece. */
+  stream(path: string): AsyncIterable<string>;
+}
+
+/** A daemon that is just starting holds the lock before its socket answers. */
+const STARTING_WAIT_MS = 3000;
+
+export async function openAdminClient(context: CliContext): Promise<AdminClient> {
+  const first = context.load();
+  for (const deadline = performance.now() + STARTING_WAIT_MS; ; await sleep(100)) {
+    const found = await findDaemon(first);
+    const loaded = context.load(found.flags);
+    if (found.isRunning) {
+      const unix = openUnixFetch(found.socketPath);
+      await assertSameState(unix, loaded);
+      return createClient(true, (path, init) => unix.fetch(`/admin/v1${path}`, init), unix);
+    }
+    becomeOwner(loaded.config.state.dir);
+    let offline: OfflineAdmin;
+    try {
+      offline = await openOffline(loaded);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'STATE_LOCKED' || performance.now() > deadline) throw error;
+      continue;
+    }
+    return createClient(false, async (path, init) => offline.app.request(path, init), offline);
+  }
+}
+
+interface RequestInitLike {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+function createClient(
+  isRunning: boolean,
+  request: (path: string, init: RequestInitLike) => Promise<Response>,
+  owned: AsyncDisposable,
+): AdminClient {
+  return {
+    isRunning,
+    async call(method, path, body) {
+      const init =
+        body === undefined
+          ? { method }
+          : { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+      const response = await request(path, init);
+      if (!response.ok) throw await problemOf(response);
+      return response.json();
+    },
+    async *stream(path) {
+      const response = await request(path, {});
+      if (!response.ok) throw await problemOf(response);
+      if (response.body !== null) yield* response.body.pipeThrough(new TextDecoderStream());
+    },
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}
+
+/** The error as the daemon said it, with its code, so that it reads the same with and without a daemon. */
+async function problemOf(response: Response): Promise<AppError> {
+  const text = await response.text();
+  const { error } = parseProblem(text);
+  const code = error?.code !== undefined && isErrorCode(error.code) ? error.code : 'INTERNAL';
+  return new AppError(code, error?.message ?? `The admin API answered with HTTP ${response.status}`, {
+    hint: error?.hint ?? 'Look into the log of the daemon',
+  });
+}
+
+function parseProblem(text: string): { error?: { code?: string; message?: string; hint?: string } } {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === 'object' && body !== null ? body : {};
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_STATUS, code);
+}

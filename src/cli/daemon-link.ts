@@ -1,0 +1,117 @@
+// The way from a shim to its daemon: found or started on demand, found again after a restart, kept alive by a lease.
+// Guarantees: a message that never reached a daemon is sent again once; a daemon of another state directory is refused.
+import { statSync } from 'node:fs';
+import type { LoadedConfig } from '../config/load-config.ts';
+import { AppError } from '../lib/app-error.ts';
+import type { CliContext } from './cli-context.ts';
+import { findDaemon } from './find-daemon.ts';
+import { startDaemon } from './start-daemon.ts';
+import { isNotConnected, openUnixFetch, type UnixFetch } from './unix-fetch.ts';
+
+export interface DaemonLink extends AsyncDisposable {
+  /** Connects, starting a daemon if none runs; throws AppError with what to do. */
+  connect(): Promise<void>;
+  fetch: UnixFetch['fetch'];
+}
+
+interface Connection {
+  unix: UnixFetch;
+  lease: AbortController;
+}
+
+export function openDaemonLink(context: Pick<CliContext, 'load' | 'daemonArguments'>): DaemonLink {
+  let current: Promise<Connection> | undefined;
+  const closing = new AbortController();
+
+  function connection(): Promise<Connection> {
+    current ??= open().catch((error: unknown) => {
+      current = undefined;
+      throw error;
+    });
+    return current;
+  }
+
+  async function open(): Promise<Connection> {
+    const first = context.load();
+    const found = await findDaemon(first);
+    const loaded = context.load(found.flags);
+    if (!found.isRunning)
+      await startDaemon({ loaded, socketPath: found.socketPath, daemonArguments: context.daemonArguments });
+    const unix = openUnixFetch(found.socketPath);
+    try {
+      await assertSameState(unix, loaded);
+      return await takeLease(unix);
+    } catch (error) {
+      await unix[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async function takeLease(unix: UnixFetch): Promise<Connection> {
+    const lease = new AbortController();
+    const response = await unix.fetch('/admin/v1/leases', { signal: AbortSignal.any([lease.signal, closing.signal]) });
+    const connected: Connection = { unix, lease };
+    void watch(response, () => forget(connected));
+    return connected;
+  }
+
+  /** The daemon went: what is in flight fails by itself, the next message looks for a new one. */
+  function forget(gone: Connection): void {
+    void current?.then((now) => {
+      if (now === gone) current = undefined;
+    });
+    void gone.unix[Symbol.asyncDispose]();
+  }
+
+  return {
+    connect: async () => void (await connection()),
+    async fetch(path, init) {
+      const first = await connection();
+      try {
+        return await first.unix.fetch(path, init);
+      } catch (error) {
+        if (!isNotConnected(error) || init?.signal?.aborted === true) throw error;
+        if ((await current) === first) current = undefined;
+        return (await connection()).unix.fetch(path, init);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      const last = await current?.catch(() => undefined);
+      await last?.unix[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Reads the lease's stream until it ends, however it ends. */
+async function watch(response: Response, onEnd: () => void): Promise<void> {
+  try {
+    const reader = response.body?.getReader();
+    for (let isOpen = reader !== undefined; isOpen;) isOpen = (await reader?.read())?.done === false;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  } finally {
+    onEnd();
+  }
+}
+
+/** A shared runtime directory must not lead to the memory of somebody else's daemon. */
+export async function assertSameState(unix: UnixFetch, loaded: LoadedConfig): Promise<void> {
+  const response = await unix.fetch('/admin/v1/status');
+  const status = (await response.json()) as { stateDirectory?: unknown };
+  const wanted = loaded.config.state.dir;
+  if (typeof status.stateDirectory !== 'string' || isSameDirectory(status.stateDirectory, wanted)) return;
+  throw new AppError(
+    'STATE_LOCKED',
+    `The daemon on ${unix.socketPath} works in ${status.stateDirectory}, not in ${wanted}`,
+    {
+      hint: 'Give this instance its own socket as well: --runtime.dir DIR',
+    },
+  );
+}
+
+function isSameDirectory(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev;
+}

@@ -1,0 +1,104 @@
+// Starts a daemon in the background and waits until its socket answers.
+// Guarantees: two that start at once end with one daemon (the loser of the state lock ends, both find the winner's socket).
+import { spawn } from 'node:child_process';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadedConfig } from '../config/load-config.ts';
+import { AppError } from '../lib/app-error.ts';
+import { probeSocket } from './unix-fetch.ts';
+
+const START_DEADLINE_MS = 10_000;
+const POLL_MS = 25;
+/** Longer than any pause between messages of a person at work, short enough not to linger. */
+export const IDLE_EXIT_MS = 600_000;
+
+export interface StartDaemonOptions {
+  loaded: LoadedConfig;
+  socketPath: string;
+  daemonArguments: readonly string[];
+  deadlineMs?: number;
+}
+
+/** The entry point, as source or as compiled. */
+export function mainScript(): string {
+  return join(import.meta.dirname, '..', `main${extname(import.meta.filename)}`);
+}
+
+export async function startDaemon(options: StartDaemonOptions): Promise<void> {
+  const { loaded, socketPath } = options;
+  const logFile = join(loaded.config.state.dir, 'daemon.log');
+  const log = openLog(loaded.config.state.dir, logFile);
+  const startOfLog = fstatSync(log).size;
+  const child = spawn(
+    process.execPath,
+    // Later flags win: the idle time may be set by the user, the transport may not (this process is the stdio side).
+    [
+      mainScript(),
+      'serve',
+      `--daemon.idle-exit-ms=${IDLE_EXIT_MS}`,
+      ...options.daemonArguments,
+      '--mcp.transport=http',
+    ],
+    {
+      detached: true,
+      stdio: ['ignore', log, log],
+    },
+  );
+  closeSync(log);
+  let ended: { code: number | null } | undefined;
+  let failure: Error | undefined;
+  child.once('exit', (code) => (ended = { code }));
+  child.once('error', (error) => (failure = error));
+  child.unref();
+  const deadline = performance.now() + (options.deadlineMs ?? START_DEADLINE_MS);
+  while (performance.now() < deadline) {
+    if ((await probeSocket(socketPath)) === 'listening') return;
+    if (failure !== undefined)
+      throw new AppError('INTERNAL', 'The mem-agent daemon could not be started', {
+        hint: 'Run with --debug',
+        cause: failure,
+      });
+    // Another one was first: its socket is about to answer.
+    if (ended !== undefined && !textSince(logFile, startOfLog).includes('STATE_LOCKED'))
+      throw startFailed(logFile, startOfLog, 'ended at once');
+    await sleep(POLL_MS);
+  }
+  throw startFailed(logFile, startOfLog, 'did not answer in time');
+}
+
+function openLog(stateDirectory: string, logFile: string): number {
+  try {
+    mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+    return openSync(logFile, 'a', 0o600);
+  } catch (error) {
+    throw new AppError('STORE_FAILED', `${logFile} cannot be written`, {
+      hint: 'Check its permissions, or set state.dir to another directory',
+      cause: error,
+    });
+  }
+}
+
+function startFailed(logFile: string, startOfLog: number, what: string): AppError {
+  const lines = textSince(logFile, startOfLog).trim().split('\n');
+  const last = readable(lines.at(-1) ?? '');
+  return new AppError('MEMORY_UNAVAILABLE', `The mem-agent daemon ${what}${last === '' ? '' : `: ${last}`}`, {
+    hint: `See ${logFile}, or run: mem-agent serve`,
+  });
+}
+
+function textSince(file: string, offset: number): string {
+  return readFileSync(file).subarray(offset).toString('utf8');
+}
+
+/** The message of a JSON log line, or the line. */
+function readable(line: string): string {
+  if (!line.startsWith('{')) return line;
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === 'object' && entry !== null && 'msg' in entry ? String(entry.msg) : line;
+  } catch (error) {
+    if (error instanceof SyntaxError) return line;
+    throw error;
+  }
+}

@@ -1,0 +1,55 @@
+// `mem-agent usage report`: calls, tokens and time, per key, tool, backend or day.
+import type { Command } from 'commander';
+import { openAdminClient } from './admin-client.ts';
+import type { RunCommand } from './run-command.ts';
+import { formatTable } from './terminal.ts';
+
+interface UsageRow {
+  group: string;
+  calls: number;
+  errors: number;
+  inputTokens: number;
+  outputTokens: number;
+  modelMs: number;
+  turns: number;
+  notesRead: number;
+  notesWritten: number;
+}
+
+export function addUsageCommand(program: Command, run: RunCommand): void {
+  program
+    .command('usage')
+    .description('what was used')
+    .command('report')
+    .option('--last <duration>', 'how far back, for example 7d', '30d')
+    .option('--by <group>', 'key, tool, backend or day', 'key')
+    .action((options: { last: string; by: string }) =>
+      run(async (context) => {
+        await using admin = await openAdminClient(context);
+        const report = (await admin.call('GET', `/usage?${new URLSearchParams(options).toString()}`)) as {
+          rows: UsageRow[];
+        };
+        context.terminal.show(report, () => usageTable(options.by, report.rows));
+      }),
+    );
+}
+
+function usageTable(by: string, rows: readonly UsageRow[]): string {
+  if (rows.length === 0) return 'Nothing was used in that time.';
+  return formatTable(
+    [by.toUpperCase(), 'CALLS', 'ERRORS', 'TOKENS IN', 'TOKENS OUT', 'MODEL S', 'TURNS', 'READ', 'WRITTEN'],
+    rows.map((row) => [
+      row.group === '' ? '(none)' : row.group,
+      ...[
+        row.calls,
+        row.errors,
+        row.inputTokens,
+        row.outputTokens,
+        Math.round(row.modelMs / 1000),
+        row.turns,
+        row.notesRead,
+        row.notesWritten,
+      ].map(String),
+    ]),
+  );
+}
