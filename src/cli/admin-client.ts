@@ -1,7 +1,7 @@
 // The admin API for commands: over the running daemon's socket, or the same app in process when no daemon runs.
 // Guarantees: a held state lock without a socket is an error, never a second writer.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openOffline, type OfflineAdmin } from '../daemon/open-offline.ts';
+import type { OfflineAdmin } from '../daemon/open-offline.ts';
 import { AppError, ERROR_STATUS, type ErrorCode } from '../lib/app-error.ts';
 import { becomeOwner } from './become-owner.ts';
 import type { CliContext } from './cli-context.ts';
@@ -32,6 +32,8 @@ export async function openAdminClient(context: CliContext): Promise<AdminClient>
     }
     becomeOwner(loaded.config.state.dir);
     let offline: OfflineAdmin;
+    // Loaded only when it is needed: talking to a daemon takes none of it.
+    const { openOffline } = await import('../daemon/open-offline.ts');
     try {
       offline = await openOffline(loaded);
     } catch (error) {

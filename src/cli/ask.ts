@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { AppError } from '../lib/app-error.ts';
 import type { CliContext } from './cli-context.ts';
 import { openDaemonLink } from './daemon-link.ts';
-import { openMcpClient, type McpClient } from './mcp-client.ts';
+import type { McpClient } from './mcp-client.ts';
 import type { RunCommand } from './run-command.ts';
 import { EXIT } from './terminal.ts';
 
@@ -38,6 +38,7 @@ export function addAskCommand(program: Command, run: RunCommand): void {
 }
 
 async function openClient(context: CliContext, options: AskOptions, stack: AsyncDisposableStack): Promise<McpClient> {
+  const { openMcpClient } = await import('./mcp-client.ts');
   const url = options.url ?? process.env['MEM_AGENT_URL'];
   if (url !== undefined && url !== '')
     return stack.use(await openMcpClient({ url: checkedUrl(url), key: readKey(options) }));

@@ -1,5 +1,6 @@
 // The command line: reads arguments, runs one command, answers with the exit code (0 good, 1 refusal or finding, 2 wrong
-// usage, 78 wrong configuration). Errors are one line with the fix; --debug adds the stack.
+// usage, 78 wrong configuration). Errors are one line with the fix; --debug adds the stack. Commands that need much code
+// load it when they run.
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../daemon/version.ts';
 import { addAskCommand } from './ask.ts';
@@ -7,12 +8,9 @@ import { addAuditCommand } from './audit.ts';
 import { createCliContext } from './cli-context.ts';
 import { parseCommandLine } from './command-line.ts';
 import { addConfigCommand } from './config.ts';
-import { runDemo } from './demo.ts';
 import { addKeysCommand } from './keys.ts';
 import type { RunCommand } from './run-command.ts';
-import { runServe } from './serve.ts';
 import { addStatusCommands } from './status.ts';
-import { runStdio } from './stdio.ts';
 import { createTerminal, EXIT } from './terminal.ts';
 import { addUsageCommand } from './usage.ts';
 
@@ -55,11 +53,11 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   program
     .command('serve')
     .description('run the daemon in the foreground')
-    .action(() => run(runServe));
+    .action(() => run(async (context) => (await import('./serve.ts')).runServe(context)));
   program
     .command('stdio')
     .description('MCP over stdin and stdout; starts a daemon if none runs')
-    .action(() => run(runStdio));
+    .action(() => run(async (context) => (await import('./stdio.ts')).runStdio(context)));
   addAskCommand(program, run);
   addKeysCommand(program, run);
   addAuditCommand(program, run);
@@ -69,7 +67,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   program
     .command('demo')
     .description('five questions and one fact on a sample memory, then all is cleaned up')
-    .action(() => run(runDemo));
+    .action(() => run(async (context) => (await import('./demo.ts')).runDemo(context)));
   program
     .command('version')
     .description('version of mem-agent and of its runtime')
@@ -86,7 +84,10 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Commander has said what is wrong; help and version are no errors.
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error.exitCode === 0) return EXIT.ok;
+    if (line.rest.includes('--json'))
+      process.stdout.write(`${JSON.stringify({ error: { code: 'USAGE', message: error.message } })}\n`);
+    return EXIT.usage;
   }
   return exitCode;
 }
