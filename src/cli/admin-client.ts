@@ -1,5 +1,7 @@
 // The admin API for commands: over the running daemon's socket, or the same app in process when no daemon runs.
 // Guarantees: a held state lock without a socket is an error, never a second writer.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OfflineAdmin } from '../daemon/open-offline.ts';
 import { AppError, ERROR_STATUS, type ErrorCode } from '../lib/app-error.ts';
@@ -21,6 +23,17 @@ export interface AdminClient extends AsyncDisposable {
 const STARTING_WAIT_MS = 3000;
 
 export async function openAdminClient(context: CliContext): Promise<AdminClient> {
+  const client = await openClient(context, true);
+  if (client === undefined) throw new AppError('INTERNAL', 'There is no store');
+  return client;
+}
+
+/** For commands that only look: undefined when no daemon runs and no store was ever made here; none is made. */
+export function findAdminClient(context: CliContext): Promise<AdminClient | undefined> {
+  return openClient(context, false);
+}
+
+async function openClient(context: CliContext, makeStore: boolean): Promise<AdminClient | undefined> {
   const first = context.load();
   for (const deadline = performance.now() + STARTING_WAIT_MS; ; await sleep(100)) {
     const found = await findDaemon(first);
@@ -30,6 +43,7 @@ export async function openAdminClient(context: CliContext): Promise<AdminClient>
       await assertSameState(unix, loaded);
       return createClient(true, (path, init) => unix.fetch(`/admin/v1${path}`, init), unix);
     }
+    if (!makeStore && !existsSync(join(loaded.config.state.dir, 'core.db'))) return undefined;
     becomeOwner(loaded.config.state.dir);
     let offline: OfflineAdmin;
     // Loaded only when it is needed: talking to a daemon takes none of it.

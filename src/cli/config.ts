@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { explainConfig, type ExplainedKey } from '../config/explain.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
-import { openAdminClient } from './admin-client.ts';
 import type { RunCommand } from './run-command.ts';
+import { openRunning } from './status.ts';
 import { formatTable } from './terminal.ts';
 
 export function addConfigCommand(program: Command, run: RunCommand): void {
@@ -23,7 +23,7 @@ export function addConfigCommand(program: Command, run: RunCommand): void {
         );
 
         async function runningRows(): Promise<ExplainedKey[]> {
-          await using admin = await openAdminClient(context);
+          await using admin = await openRunning(context);
           return (await admin.call('GET', '/config')) as ExplainedKey[];
         }
       }),
@@ -44,7 +44,7 @@ export function addConfigCommand(program: Command, run: RunCommand): void {
     .description('make the running daemon read its configuration again')
     .action(() =>
       run(async (context) => {
-        await using admin = await openAdminClient(context);
+        await using admin = await openRunning(context);
         const result = (await admin.call('POST', '/config/reload')) as { applied: string[]; needRestart: string[] };
         const say = (what: string, keys: string[]): string =>
           `${what}: ${keys.length === 0 ? 'nothing' : keys.join(', ')}`;

@@ -1,7 +1,9 @@
 // `mem-agent status`, `health` and `log-level`: how the running daemon is. No daemon, or an unwell one, is exit code 1.
 import type { Command } from 'commander';
+import { AppError } from '../lib/app-error.ts';
 import type { ComponentHealth } from '../lib/component.ts';
-import { openAdminClient } from './admin-client.ts';
+import { findAdminClient, type AdminClient } from './admin-client.ts';
+import type { CliContext } from './cli-context.ts';
 import type { RunCommand } from './run-command.ts';
 import { EXIT, formatTable } from './terminal.ts';
 
@@ -22,14 +24,9 @@ export function addStatusCommands(program: Command, run: RunCommand): void {
     .description('the daemon, its listeners and every component')
     .action(() =>
       run(async (context) => {
-        await using admin = await openAdminClient(context);
-        const status = (await admin.call('GET', '/status')) as Status;
-        context.terminal.show(status, () =>
-          admin.isRunning
-            ? statusText(status)
-            : `No daemon runs for ${status.stateDirectory}. Start it: mem-agent serve`,
-        );
-        return admin.isRunning ? EXIT.ok : EXIT.finding;
+        const status = await askStatus(context);
+        context.terminal.show(status ?? STOPPED, () => (status === undefined ? STOPPED_TEXT : statusText(status)));
+        return status === undefined ? EXIT.finding : EXIT.ok;
       }),
     );
 
@@ -38,14 +35,12 @@ export function addStatusCommands(program: Command, run: RunCommand): void {
     .description('exit 0 when every component is well, else 1 and why')
     .action(() =>
       run(async (context) => {
-        await using admin = await openAdminClient(context);
-        const { state, components } = (await admin.call('GET', '/status')) as Status;
+        const status = await askStatus(context);
+        const { state, components } = status ?? STOPPED;
         const isWell = state === 'ready' && Object.values(components).every((part) => part.state === 'ok');
-        const report = { status: isWell ? 'ok' : admin.isRunning ? 'degraded' : 'stopped', state, components };
-        context.terminal.show(report, () =>
-          admin.isRunning
-            ? `${report.status} (${state})\n${componentTable(components)}`
-            : 'stopped: no daemon runs. Start it: mem-agent serve',
+        const word = isWell ? 'ok' : status === undefined ? 'stopped' : 'degraded';
+        context.terminal.show({ status: word, state, components }, () =>
+          status === undefined ? STOPPED_TEXT : `${word} (${state})\n${componentTable(components)}`,
         );
         return isWell ? EXIT.ok : EXIT.finding;
       }),
@@ -56,13 +51,32 @@ export function addStatusCommands(program: Command, run: RunCommand): void {
     .description('show or change how much the running daemon logs')
     .action((level: string | undefined) =>
       run(async (context) => {
-        await using admin = await openAdminClient(context);
+        await using admin = await openRunning(context);
         const answer = (await (level === undefined
           ? admin.call('GET', '/log-level')
           : admin.call('PUT', '/log-level', { level }))) as { level: string };
         context.terminal.show(answer, () => answer.level);
       }),
     );
+}
+
+const STOPPED: Pick<Status, 'state' | 'components'> = { state: 'stopped', components: {} };
+const STOPPED_TEXT = 'No daemon runs. Start it: mem-agent serve';
+
+/** Undefined when no daemon runs. */
+async function askStatus(context: CliContext): Promise<Status | undefined> {
+  await using admin = await findAdminClient(context);
+  return admin?.isRunning === true ? ((await admin.call('GET', '/status')) as Status) : undefined;
+}
+
+/** For what only a running daemon can do. */
+export async function openRunning(context: CliContext): Promise<AdminClient> {
+  const admin = await findAdminClient(context);
+  if (admin?.isRunning === true) return admin;
+  await admin?.[Symbol.asyncDispose]();
+  throw new AppError('UNSUPPORTED', 'No mem-agent daemon is running', {
+    hint: 'Start it: mem-agent serve, or systemctl start mem-agent',
+  });
 }
 
 function statusText(status: Status): string {
