@@ -40,7 +40,8 @@ export interface Daemon extends AsyncDisposable {
   readonly failed: boolean;
   /** True when only this machine can reach the listeners: the condition for first keys. */
   readonly isPrivate: boolean;
-  onStopWanted(callback: (reason: string) => void): void;
+  /** Resolves with the reason when the daemon itself wants to end: a drain, no client left, a database it can't trust. */
+  readonly stopWanted: Promise<string>;
   reload(load: () => LoadedConfig): Promise<ConfigDiff>;
   /** Readiness off, stop accepting, finish what is in flight. */
   stop(reason: string): Promise<void>;
@@ -229,9 +230,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       return failed;
     },
     isPrivate: isLoopback(config.http.listen) && isLoopback(config.ops.listen),
-    onStopWanted(callback) {
-      void wantStop.promise.then((reason) => callback(reason));
-    },
+    stopWanted: wantStop.promise,
     reload: (load) => settings.reload(load),
     stop: (reason) => (stopped ??= stop(reason)),
     [Symbol.asyncDispose]: () => (stopped ??= stop('closed')),

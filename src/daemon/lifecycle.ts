@@ -42,10 +42,9 @@ export async function runDaemon(options: LifecycleOptions): Promise<number> {
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   process.on('SIGHUP', onReload);
-  daemon.onStopWanted((reason) => ending.resolve(reason));
   try {
     await options.onReady(daemon);
-    const reason = await ending.promise;
+    const reason = await Promise.race([ending.promise, daemon.stopWanted]);
     await daemon.stop(reason);
     return daemon.failed ? 1 : 0;
   } finally {
