@@ -72,7 +72,7 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
     home[Symbol.dispose]();
   };
   try {
-    const { http, ops } = await waitUntilReady(child, exited, () => stderr, options.deadlineMs ?? 20_000);
+    const { http, ops } = await waitUntilReady(child, () => stderr, options.deadlineMs ?? 20_000);
     const keys = readFirstKeys(inside(join(stateDir, 'first-keys')));
     return {
       url: `${http}/mcp`,
@@ -106,14 +106,12 @@ function watchExit(child: ChildProcess): Promise<DaemonExit> {
 /** The addresses come from the log, because the ports are the system's choice. */
 async function waitUntilReady(
   child: ChildProcess,
-  exited: Promise<DaemonExit>,
   stderr: () => string,
   deadlineMs: number,
 ): Promise<{ http: string; ops: string }> {
-  let isGone = false;
-  void exited.then(() => (isGone = true));
+  const isGone = (): boolean => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
   const deadline = performance.now() + deadlineMs;
-  while (performance.now() < deadline && !isGone) {
+  while (performance.now() < deadline && !isGone()) {
     const line = /^.*"msg":"listening".*$/m.exec(stderr())?.[0];
     if (line !== undefined) {
       const { http, ops } = JSON.parse(line) as { http: string; ops: string };
@@ -123,7 +121,7 @@ async function waitUntilReady(
     }
     await sleep(20);
   }
-  throw new Error(`the daemon (${child.pid}) ${isGone ? 'ended' : 'was not ready in time'}:\n${stderr()}`);
+  throw new Error(`the daemon (${child.pid}) ${isGone() ? 'ended' : 'was not ready in time'}:\n${stderr()}`);
 }
 
 function readFirstKeys(file: string): { client: string; admin: string } {
