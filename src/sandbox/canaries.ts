@@ -21,7 +21,8 @@ export const CANARY_VARIABLE = 'MEM_AGENT_SANDBOX_CANARY';
 
 export async function plantCanaries(directory: string): Promise<PlantedCanaries> {
   const token = `canary-${randomBytes(12).toString('hex')}`;
-  const file = `${directory}/${token}`;
+  // Not named after the token: an error message that quotes the path must not look like the content.
+  const file = `${directory}/canary-${randomBytes(6).toString('hex')}.txt`;
   writeFileSync(file, token, { mode: 0o600 });
   let connections = 0;
   const server = createServer((socket) => {

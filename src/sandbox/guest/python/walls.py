@@ -1,5 +1,7 @@
 # Wall 1, inside the interpreter: what leads from Python to JavaScript is taken away. A seat belt, not the boundary.
 import _imp
+import os
+import posix
 import sys
 
 REFUSED_MODULES = frozenset(
@@ -58,6 +60,10 @@ def _guard_builtin_modules():
     _imp.create_builtin = create_builtin
 
 
+def _keep_channel(*_arguments, **_options):
+    raise PermissionError(1, "Not permitted in the sandbox")
+
+
 def raise_walls():
     for name in list(sys.modules):
         if name.partition(".")[0] in REFUSED_MODULES:
@@ -65,4 +71,9 @@ def raise_walls():
     sys.meta_path[:] = [finder for finder in sys.meta_path if "_pyodide" not in getattr(type(finder), "__module__", "") and "_pyodide" not in getattr(finder, "__module__", "")]
     sys.meta_path.insert(0, _RefusingFinder)
     _guard_builtin_modules()
+    # The two pipes are the interpreter's life; closing one by accident would cost the next block its process.
+    for name in ("close", "closerange", "dup2", "dup", "fcntl"):
+        for module in (os, posix):
+            if hasattr(module, name):
+                setattr(module, name, _keep_channel)
     sys.addaudithook(_guard)
