@@ -34,8 +34,8 @@ export interface MemoryRootOptions {
 
 const FIRST_NOTE = `# User Information
 
-What is known about the person this memory belongs to. Facts go here; people, places and projects get notes of their own
-in \`entities/\`, linked like this: [[entities/example]].
+What is known about the person this memory belongs to. People, places and projects get notes of their own in the folder
+entities, linked from here by name in double square brackets.
 `;
 
 export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {

@@ -26,16 +26,66 @@ const LEVELS: Record<string, number> = {
 
 /** Library -> where it may be imported, and why nowhere else. */
 const LIBRARY_HOMES: { library: RegExp; folders: string[]; reason: string; typesToo: boolean }[] = [
-  { library: /^(hono|@hono\/.*)(\/|$)/, folders: ['http'], reason: 'one place decides what listens and who may call', typesToo: true },
-  { library: /^@modelcontextprotocol\/server/, folders: ['http/mcp'], reason: 'the protocol is served in one place', typesToo: true },
-  { library: /^@modelcontextprotocol\/sdk/, folders: ['cli'], reason: 'the v1 client is what the command line speaks with', typesToo: true },
-  { library: /^(jose|oidc-provider)/, folders: ['auth', 'http/oauth'], reason: 'tokens are judged in one place', typesToo: true },
-  { library: /^better-sqlite3/, folders: ['store'], reason: 'pragmas and durability are set in one place', typesToo: false },
-  { library: /^(pino|prom-client)/, folders: ['telemetry'], reason: 'redaction and metric names live in one place', typesToo: true },
-  { library: /^(convict|smol-toml)/, folders: ['config'], reason: 'one table says what can be configured', typesToo: true },
-  { library: /^pyodide/, folders: ['sandbox/guest'], reason: 'the interpreter never runs in the core', typesToo: false },
-  { library: /^(undici|eventsource-parser)/, folders: ['model', 'worker', 'cli'], reason: 'egress leaves through the model folder', typesToo: true },
-  { library: /^node:child_process/, folders: ['worker', 'sandbox', 'cli'], reason: 'every process has one owner', typesToo: false },
+  {
+    library: /^(hono|@hono\/.*)(\/|$)/,
+    folders: ['http'],
+    reason: 'one place decides what listens and who may call',
+    typesToo: true,
+  },
+  {
+    library: /^@modelcontextprotocol\/server/,
+    folders: ['http/mcp'],
+    reason: 'the protocol is served in one place',
+    typesToo: true,
+  },
+  {
+    library: /^@modelcontextprotocol\/sdk/,
+    folders: ['cli'],
+    reason: 'the v1 client is what the command line speaks with',
+    typesToo: true,
+  },
+  {
+    library: /^(jose|oidc-provider)/,
+    folders: ['auth', 'http/oauth'],
+    reason: 'tokens are judged in one place',
+    typesToo: true,
+  },
+  {
+    library: /^better-sqlite3/,
+    folders: ['store'],
+    reason: 'pragmas and durability are set in one place',
+    typesToo: false,
+  },
+  {
+    library: /^(pino|prom-client)/,
+    folders: ['telemetry'],
+    reason: 'redaction and metric names live in one place',
+    typesToo: true,
+  },
+  {
+    library: /^(convict|smol-toml)/,
+    folders: ['config'],
+    reason: 'one table says what can be configured',
+    typesToo: true,
+  },
+  {
+    library: /^pyodide/,
+    folders: ['sandbox/guest'],
+    reason: 'the interpreter never runs in the core',
+    typesToo: false,
+  },
+  {
+    library: /^(undici|eventsource-parser)/,
+    folders: ['model', 'worker', 'cli'],
+    reason: 'egress leaves through the model folder',
+    typesToo: true,
+  },
+  {
+    library: /^node:child_process/,
+    folders: ['worker', 'sandbox', 'cli'],
+    reason: 'every process has one owner',
+    typesToo: false,
+  },
 ];
 
 const sources = readSourceFiles('src');
@@ -67,7 +117,9 @@ test('one library, one folder', () => {
     for (const { library, folders, reason, typesToo } of LIBRARY_HOMES) {
       const used = file.imports.filter((name) => library.test(name));
       if (used.length === 0 || folders.some((folder) => file.path.startsWith(`src/${folder}/`))) continue;
-      const typeOnly = used.every((name) => new RegExp(`import type [^;]*from ['"]${RegExp.escape(name)}['"]`).test(file.text));
+      const typeOnly = used.every((name) =>
+        new RegExp(`import type [^;]*from ['"]${RegExp.escape(name)}['"]`).test(file.text),
+      );
       if (typeOnly && !typesToo) continue;
       broken.push(`${file.path} imports ${used.join(', ')}: ${reason}`);
     }
