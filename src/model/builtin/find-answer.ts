@@ -1,0 +1,155 @@
+// Finds the facts that answer a question: a walk from a note that the question names (or user.md for "my …") over links,
+// scored by how much of the question it covers. What leaves a required concept uncovered is not an answer.
+import type { Fact, NoteView } from './note-facts.ts';
+import { pathsToTry } from './note-links.ts';
+import { formStrength, type Concept, type Question } from './question-concepts.ts';
+
+export interface Candidate {
+  note: NoteView;
+  fact: Fact;
+  /** The facts whose links led here, first to last. */
+  hops: Fact[];
+  /** Best strength for each concept of the question. */
+  cover: number[];
+  score: number;
+  /** The concept that the fact itself answers, by its key. */
+  isKeyed: boolean;
+  isAccepted: boolean;
+}
+
+const MAX_HOPS = 3;
+const HOP_COST = 0.2;
+const KEY_ENOUGH = 0.3;
+
+interface Ground {
+  question: Question;
+  notes: ReadonlyMap<string, NoteView>;
+  titles: Map<string, number[]>;
+  facts: Map<Fact, { own: number[]; asHop: number[]; key: number[]; inverse: boolean }>;
+}
+
+export function findCandidates(question: Question, notes: ReadonlyMap<string, NoteView>): Candidate[] {
+  const ground: Ground = { question, notes, titles: new Map(), facts: new Map() };
+  for (const note of notes.values()) {
+    ground.titles.set(note.path, question.concepts.map((concept) => titleStrength(concept, note)));
+    for (const fact of note.facts) ground.facts.set(fact, weighFact(question, fact));
+  }
+  const best = new Map<Fact, Candidate>();
+  for (const note of notes.values()) {
+    const cover = ground.titles.get(note.path) ?? [];
+    walk(ground, { note, hops: [], cover, isSelf: note.path === 'user.md', seen: [note.path] }, best);
+  }
+  return [...best.values()].sort((a, b) => b.score - a.score);
+}
+
+interface Place {
+  note: NoteView;
+  hops: Fact[];
+  cover: number[];
+  isSelf: boolean;
+  seen: string[];
+}
+
+function walk(ground: Ground, place: Place, best: Map<Fact, Candidate>): void {
+  for (const fact of place.note.facts) {
+    const weights = ground.facts.get(fact);
+    if (weights === undefined) continue;
+    keepBest(best, judge(ground.question, place, fact, weights));
+    if (place.hops.length >= MAX_HOPS || fact.links.length === 0) continue;
+    for (const next of linkedNotes(ground.notes, fact)) {
+      if (place.seen.includes(next.path)) continue;
+      const titles = ground.titles.get(next.path) ?? [];
+      // A hop must say something about the question, or the walk visits everything.
+      if (!weights.asHop.some((value) => value > 0) && !titles.some((value) => value > 0)) continue;
+      const cover = maxOf(maxOf(place.cover, weights.asHop), titles);
+      walk(ground, { ...place, note: next, hops: [...place.hops, fact], cover, seen: [...place.seen, next.path] }, best);
+    }
+  }
+}
+
+export function linkedNotes(notes: ReadonlyMap<string, NoteView>, fact: Fact): NoteView[] {
+  const found: NoteView[] = [];
+  for (const target of fact.links) {
+    const note = pathsToTry(target, fact.path).map((path) => notes.get(path)).find((view) => view !== undefined);
+    if (note !== undefined) found.push(note);
+  }
+  return found;
+}
+
+function keepBest(best: Map<Fact, Candidate>, candidate: Candidate | null): void {
+  if (candidate === null) return;
+  const known = best.get(candidate.fact);
+  const isBetter = known === undefined || (candidate.isAccepted !== known.isAccepted ? candidate.isAccepted : candidate.score > known.score);
+  if (isBetter) best.set(candidate.fact, candidate);
+}
+
+function judge(
+  question: Question,
+  place: Place,
+  fact: Fact,
+  weights: { own: number[]; key: number[]; inverse: boolean },
+): Candidate | null {
+  if (fact.value === '') return null;
+  // A fact that says nothing about the question itself is the note's business, not the answer.
+  if (!weights.own.some((value) => value >= KEY_ENOUGH)) return null;
+  const cover = maxOf(place.cover, weights.own);
+  const { concepts } = question;
+  // A title the walk went through is spent: the last fact must answer something that the way there did not.
+  const adds = weights.own.some((value, at) => value >= KEY_ENOUGH && (value > (place.cover[at] ?? 0) || weights.key[at] === value));
+  const isKeyed = weights.key.some((value, at) => value > 0.5 && concepts[at]?.kind !== 'name');
+  const titled = place.cover.some((value, at) => value > 0.5 && concepts[at]?.kind !== 'term');
+  const needsSelf = question.isSelf && !place.isSelf && !titled;
+  let score = -HOP_COST * place.hops.length + (place.isSelf && question.isSelf ? 0.6 : 0) + (isKeyed ? 0.3 : 0);
+  concepts.forEach((concept, at) => (score += concept.weight * (cover[at] ?? 0)));
+  const isInverse = weights.inverse && place.hops.length === 0 && !concepts.some((c, at) => c.kind === 'name' && (place.cover[at] ?? 0) > 0.5);
+  if (isInverse) score -= 1;
+  const isAccepted = adds && !needsSelf && isCovered(question, cover, place) && (!isInverse || readsBackwards(question));
+  return { note: place.note, fact, hops: place.hops, cover, score, isKeyed, isAccepted };
+}
+
+function isCovered(question: Question, cover: readonly number[], place: Place): boolean {
+  const { concepts } = question;
+  if (concepts.some((concept, at) => concept.isRequired && (cover[at] ?? 0) < (concept.kind === 'name' ? 0.4 : 0.33))) return false;
+  const others = concepts.map((concept, at) => ({ concept, value: cover[at] ?? 0 })).filter(({ concept }) => concept.kind !== 'predicate');
+  if (others.length === 0) return concepts.length > 0;
+  const total = others.reduce((sum, { concept }) => sum + concept.weight, 0);
+  const met = others.reduce((sum, { concept, value }) => sum + (value >= 0.3 ? concept.weight : 0), 0);
+  const hasPredicate = concepts.some((concept) => concept.kind === 'predicate');
+  if (met === 0) return question.isSelf && place.isSelf && hasPredicate && others.length === 1 && total <= 1;
+  return met / total >= (hasPredicate ? 0.49 : 0.6);
+}
+
+/** "Which clients does Maya own?": the name is the value, not the subject. */
+function readsBackwards(question: Question): boolean {
+  if (question.concepts.some((concept) => concept.isVerb)) return true;
+  return /^\s*(which|whose|list|welche|quel|cual|ktor|hangi|quali)/i.test(question.text);
+}
+
+const maxOf = (a: readonly number[], b: readonly number[]): number[] =>
+  b.map((value, at) => Math.max(value, a[at] ?? 0));
+
+function titleStrength(concept: Concept, note: NoteView): number {
+  return 0.9 * Math.min(1, formStrength(concept, note.titleWords));
+}
+
+function weighFact(question: Question, fact: Fact): { own: number[]; asHop: number[]; key: number[]; inverse: boolean } {
+  const key: number[] = [];
+  const own: number[] = [];
+  const asHop: number[] = [];
+  let inverse = false;
+  for (const concept of question.concepts) {
+    const byKey = formStrength(concept, fact.words.key);
+    const byContext = 0.85 * formStrength(concept, fact.words.context);
+    const bySection = 0.7 * formStrength(concept, fact.words.section);
+    const inValue = formStrength(concept, fact.words.value, fact.kind !== 'pair' && fact.kind !== 'cell');
+    const isText = fact.kind === 'sentence' || fact.kind === 'bullet';
+    const byValue = inValue * (concept.kind === 'predicate' ? (isText ? 0.6 : 0.36) : isText ? 0.7 : 0.6);
+    if (concept.kind === 'name' && byValue > 0 && byKey === 0 && byContext === 0 && fact.kind === 'pair') inverse = true;
+    key.push(Math.max(byKey, 0));
+    own.push(Math.max(byKey, byContext, bySection, byValue));
+    asHop.push(Math.max(byKey, byContext, bySection, byValue));
+  }
+  // The more exactly a key is what was asked, the better: `phone` before `clinic phone`.
+  const extra = Math.min(0.12, 0.03 * Math.max(0, fact.words.key.length - 1));
+  return { own: own.map((value, at) => ((key[at] ?? 0) === value && value > 0 ? value - extra : value)), asHop, key, inverse };
+}
