@@ -39,7 +39,7 @@ export async function ensureSnapshot(options: SnapshotOptions): Promise<string> 
 }
 
 /** Everything a snapshot depends on: interpreter, runtime, processor, and our own files inside. */
-function snapshotKey(): string {
+export function snapshotKey(): string {
   const hash = createHash('sha256').update(`${process.version} ${process.arch} `);
   hash.update(readFileSync(`${locateInterpreter()}/package.json`));
   const python = `${guestDirectory()}/python`;

@@ -1,12 +1,13 @@
 // Time, memory, output and life: what goes over a ceiling is killed with all it started, and the run goes on.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createSandbox } from '../../../src/sandbox/create-sandbox.ts';
 import type { KernelWall } from '../../../src/sandbox/kernel-wall.ts';
 import type { OnCall, SandboxRun } from '../../../src/sandbox/sandbox.ts';
+import { snapshotKey } from '../../../src/sandbox/snapshot.ts';
 import { SANDBOX_CACHE } from '../../helpers/sandbox-cache.ts';
 
 const { signal } = new AbortController();
@@ -97,6 +98,8 @@ test('a wall that lets the attacker through is found out', async () => {
 test('a first start builds the snapshot, a damaged one is built again, and nothing survives the end', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'mem-agent-sandbox-'));
   try {
+    const damaged = join(directory, `sandbox-${snapshotKey()}-${'0'.repeat(64)}.snapshot`);
+    writeFileSync(damaged, 'not the memory of an interpreter');
     const events: string[] = [];
     const fresh = createSandbox({
       require: 'none',
@@ -111,7 +114,7 @@ test('a first start builds the snapshot, a damaged one is built again, and nothi
     await run[Symbol.asyncDispose]();
     assert.deepEqual(events.slice(0, 2), ['ready', 'self-test']);
     assert.equal(fresh.status().standby, 0);
-    assert.ok(existsSync(directory));
+    assert.equal(existsSync(damaged), false);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

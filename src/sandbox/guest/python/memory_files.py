@@ -270,5 +270,6 @@ def install(files):
     os.supports_dir_fd.clear()
     os.supports_fd.clear()
     shutil._use_fd_functions = False
+    shutil._rmtree_impl = shutil._rmtree_unsafe
     shutil._USE_CP_SENDFILE = False
     shutil._USE_CP_COPY_FILE_RANGE = False
