@@ -21,6 +21,7 @@ interface Connection {
 
 export function openDaemonLink(context: Pick<CliContext, 'load' | 'daemonArguments'>): DaemonLink {
   let current: Promise<Connection> | undefined;
+  let live: Connection | undefined;
   const closing = new AbortController();
 
   function connection(): Promise<Connection> {
@@ -51,16 +52,18 @@ export function openDaemonLink(context: Pick<CliContext, 'load' | 'daemonArgumen
     const lease = new AbortController();
     const response = await unix.fetch('/admin/v1/leases', { signal: AbortSignal.any([lease.signal, closing.signal]) });
     const connected: Connection = { unix, lease };
+    live = connected;
     void watch(response, () => forget(connected));
     return connected;
   }
 
   /** The daemon went: what is in flight fails by itself, the next message looks for a new one. */
   function forget(gone: Connection): void {
-    void current?.then((now) => {
-      if (now === gone) current = undefined;
-    });
-    void gone.unix[Symbol.asyncDispose]();
+    if (live === gone) {
+      live = undefined;
+      current = undefined;
+    }
+    gone.unix.retire();
   }
 
   return {
@@ -71,7 +74,7 @@ export function openDaemonLink(context: Pick<CliContext, 'load' | 'daemonArgumen
         return await first.unix.fetch(path, init);
       } catch (error) {
         if (!isNotConnected(error) || init?.signal?.aborted === true) throw error;
-        if ((await current) === first) current = undefined;
+        if (live === first) forget(first);
         return (await connection()).unix.fetch(path, init);
       }
     },

@@ -4,7 +4,7 @@ import { auditTable, type AuditRow } from './audit.ts';
 import { openChildDaemon } from './child-daemon.ts';
 import type { CliContext } from './cli-context.ts';
 import { openMcpClient, type McpClient } from './mcp-client.ts';
-import { missingFrom, readSampleQuestions, SAMPLE_MEMORY, type SampleQuestion } from './sample-questions.ts';
+import { faultsOf, readSampleQuestions, SAMPLE_MEMORY, type SampleQuestion } from './sample-questions.ts';
 import type { Status } from './status.ts';
 import { EXIT, formatTable, type Terminal } from './terminal.ts';
 import type { UnixFetch } from './unix-fetch.ts';
@@ -13,15 +13,21 @@ interface DemoAnswer {
   question: string;
   answer: string;
   isRight: boolean;
-  missing: string[];
+  faults: string[];
   durationMs: number;
 }
 
 const AUDIT_ROWS_SHOWN = 16;
+const QUESTIONS = 5;
+const FACTS = 1;
 
 export async function runDemo(context: CliContext): Promise<number> {
   const { terminal } = context;
-  const questions = readSampleQuestions();
+  const all = readSampleQuestions();
+  const questions = [
+    ...all.filter(({ kind }) => kind === 'retrieval').slice(0, QUESTIONS),
+    ...all.filter(({ kind }) => kind === 'update').slice(0, FACTS),
+  ];
   const say = (text: string): void => (terminal.json ? undefined : terminal.write(`${text}\n`));
   say('Starting a daemon on sample notes, in a temporary directory …');
   await using daemon = await openChildDaemon({ sampleMemory: SAMPLE_MEMORY });
@@ -62,16 +68,29 @@ async function ask(client: McpClient, question: SampleQuestion, terminal: Termin
   const { text, isError, structured } = await client.callTool('use_memory_agent', { question: question.question });
   const durationMs = Math.round(performance.now() - startedMs);
   const reply = typeof structured?.['reply'] === 'string' ? structured['reply'] : text;
-  const missing = missingFrom(reply, question);
-  const isRight = !isError && missing.length === 0;
+  const faults = [
+    ...faultsOf(reply, { contains: question.mustContain, without: question.mustNotContain ?? [] }),
+    ...(await faultsOfNotes(client, question)),
+  ];
+  const isRight = !isError && faults.length === 0;
   if (!terminal.json) {
     terminal.write(
       `? ${question.question}\n${isRight ? '✓' : '✗'} ${reply.trim().replaceAll('\n', '\n  ')}  (${durationMs} ms)\n`,
     );
-    if (missing.length > 0) terminal.write(`  a right answer has: ${missing.join(', ')}\n`);
+    if (faults.length > 0) terminal.write(`  not right: ${faults.join(', ')}\n`);
     terminal.write('\n');
   }
-  return { question: question.question, answer: reply, isRight, missing, durationMs };
+  return { question: question.question, answer: reply, isRight, faults, durationMs };
+}
+
+/** A stored fact is right when the note has it, read back as any client would. */
+async function faultsOfNotes(client: McpClient, { files = [] }: SampleQuestion): Promise<string[]> {
+  const faults: string[] = [];
+  for (const { file, contains } of files) {
+    const note = await client.callTool('fetch', { id: file });
+    faults.push(...faultsOf(note.text, { contains }).map((fault) => `${file} ${fault}`));
+  }
+  return faults;
 }
 
 async function getJson(unix: UnixFetch, path: string, body?: unknown): Promise<unknown> {

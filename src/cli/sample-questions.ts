@@ -1,13 +1,17 @@
 // The questions of the demo, as data: config/sample-memory-questions.json beside the sample notes.
-// Guarantees: five questions and one fact, each with what a right answer must contain.
+// Guarantees: every item has a question and what a right answer, or a note afterwards, must contain.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '../lib/app-error.ts';
 
 export interface SampleQuestion {
   question: string;
-  /** Each must be in the answer, in upper or lower case; of a list, one is enough. */
-  mustContain: readonly (string | readonly string[])[];
+  kind: string;
+  /** In the answer, in upper or lower case. */
+  mustContain: readonly string[];
+  mustNotContain?: readonly string[];
+  /** What the notes hold afterwards. */
+  files?: readonly { file: string; contains: readonly string[] }[];
 }
 
 export const SAMPLE_MEMORY = join(import.meta.dirname, '..', '..', 'config', 'sample-memory');
@@ -30,22 +34,20 @@ export function readSampleQuestions(file: string = SAMPLE_QUESTIONS): SampleQues
   });
 }
 
-/** What of `mustContain` the answer lacks. */
-export function missingFrom(answer: string, { mustContain }: SampleQuestion): string[] {
-  const text = answer.toLowerCase();
-  return mustContain
-    .map((wanted) => (typeof wanted === 'string' ? [wanted] : wanted))
-    .filter((choices) => !choices.some((choice) => text.includes(choice.toLowerCase())))
-    .map((choices) => choices.join(' or '));
+/** What a text lacks, or has too much of; empty when it is right. */
+export function faultsOf(text: string, wanted: { contains: readonly string[]; without?: readonly string[] }): string[] {
+  const lower = text.toLowerCase();
+  const has = (part: string): boolean => lower.includes(part.toLowerCase());
+  return [
+    ...wanted.contains.filter((part) => !has(part)).map((part) => `lacks "${part}"`),
+    ...(wanted.without ?? []).filter(has).map((part) => `must not have "${part}"`),
+  ];
 }
 
 function isQuestion(item: unknown): item is SampleQuestion {
   if (typeof item !== 'object' || item === null || !('question' in item) || !('mustContain' in item)) return false;
   const { question, mustContain } = item;
-  const isText = (value: unknown): boolean => typeof value === 'string';
   return (
-    isText(question) &&
-    Array.isArray(mustContain) &&
-    mustContain.every((wanted) => isText(wanted) || (Array.isArray(wanted) && wanted.every(isText)))
+    typeof question === 'string' && Array.isArray(mustContain) && mustContain.every((part) => typeof part === 'string')
   );
 }

@@ -29,7 +29,7 @@ export async function runStdio(context: CliContext): Promise<number> {
   return EXIT.ok;
 }
 
-/** Bridges until the client goes; leaves stdin, signals and timers as they were. */
+/** Bridges until the client goes; leaves signals and timers as they were, and stdin closed. */
 export async function bridgeStdio(post: StdioBridgeOptions['post'], stopped?: AbortSignal): Promise<void> {
   const gone = Promise.withResolvers<'gently' | 'now'>();
   const now = (): void => gone.resolve('now');
@@ -63,7 +63,6 @@ export async function bridgeStdio(post: StdioBridgeOptions['post'], stopped?: Ab
     for (const signal of signals) process.off(signal, now);
     stopped?.removeEventListener('abort', now);
     process.stdin.off('data', onData).off('end', onEnd).off('close', now);
-    process.stdin.pause();
-    process.stdin.unref();
+    process.stdin.destroy();
   }
 }

@@ -5,6 +5,8 @@ import { Agent, fetch as undiciFetch } from 'undici';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 
 export interface UnixFetch extends AsyncDisposable {
+  /** Lets what is in flight end by itself; nothing new is sent. */
+  retire(): void;
   readonly socketPath: string;
   /** `path` with a leading slash. Agent runs take minutes, so there is no timeout besides the signal's. */
   fetch(
@@ -14,12 +16,17 @@ export interface UnixFetch extends AsyncDisposable {
 }
 
 export function openUnixFetch(socketPath: string): UnixFetch {
+  let isRetired = false;
   const agent = new Agent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0, connections: null });
   return {
     socketPath,
     async fetch(path, init = {}) {
       const response = await undiciFetch(`http://localhost${path}`, { ...init, dispatcher: agent });
       return response;
+    },
+    retire() {
+      if (!isRetired) void agent.close();
+      isRetired = true;
     },
     [Symbol.asyncDispose]: () => agent.destroy(),
   };
@@ -66,7 +73,7 @@ function denied(socketPath: string, cause: unknown): AppError {
 export function isNotConnected(error: unknown): boolean {
   for (let current: unknown = error; current instanceof Error; current = current.cause) {
     const code = systemErrorCode(current);
-    if (code === 'ECONNREFUSED' || code === 'ENOENT') return true;
+    if (code === 'ECONNREFUSED' || code === 'ENOENT' || code === 'UND_ERR_CLOSED') return true;
   }
   return false;
 }
