@@ -1,6 +1,6 @@
 // Runs the blocks of one run: in a sandbox process opened at the first one, or, where no Python may run, call by call.
-// Guarantees: no memory call happens after the run has ended; an audit that can't be written ends the run.
-import { AppError } from '../lib/app-error.ts';
+// Guarantees: no memory call happens after the run has ended; a call's error that is no Python exception ends the run.
+import { AppError, toAppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { pythonRepr } from '../lib/python-repr.ts';
 import type { DirectCall } from '../model/chat-backend.ts';
@@ -11,8 +11,6 @@ import type { Progress } from './progress.ts';
 import type { ResultParts } from './render-result.ts';
 import type { RunScope } from './run-scope.ts';
 
-/** Errors that no answer of the model can mend; all others are the block's own affair. */
-const FATAL: ReadonlySet<string> = new Set(['AUDIT_UNAVAILABLE', 'STORE_FAILED', 'CANCELLED', 'DRAINING']);
 const PRINTED_CHARACTERS = 2000;
 
 export interface BlockRunnerParts {
@@ -67,7 +65,8 @@ export class BlockRunner implements AsyncDisposable {
     try {
       return await onCall(name, args, kwargs);
     } catch (error) {
-      if (error instanceof AppError && FATAL.has(error.code)) scope.fail(error);
+      // What is no Python exception (an audit that can't be written, a fault of ours) no block may catch.
+      if (!(error instanceof GuestError)) scope.fail(toAppError(error));
       throw error;
     }
   };
@@ -86,8 +85,8 @@ export class BlockRunner implements AsyncDisposable {
       try {
         variables[call.variable] = await scope.race(this.#guardedCall(call.name, call.args, {}));
       } catch (error) {
-        if (scope.signal.aborted) throw error;
-        return { variablesRepr: pythonRepr(variables), error: asPythonError(error) };
+        if (scope.signal.aborted || !(error instanceof GuestError)) throw error;
+        return { variablesRepr: pythonRepr(variables), error: `${error.pythonType}: ${error.message}` };
       }
     }
     return { variablesRepr: pythonRepr(variables), error: null };
@@ -104,13 +103,6 @@ function toResult(outcome: BlockOutcome): ResultParts {
     variablesRepr,
     error: `Nothing was assigned. Printed text is not kept, assign values instead. It was: ${shown}`,
   };
-}
-
-/** As the sandbox would show it: the function's own exception, or a plain one. What is neither is a fault of ours. */
-function asPythonError(error: unknown): string {
-  if (error instanceof GuestError) return `${error.pythonType}: ${error.message}`;
-  if (error instanceof AppError) return `Exception: ${error.userMessage}`;
-  throw error;
 }
 
 /** A process that gets ready after the run has ended is of no use to anyone; one that never does needs no closing. */

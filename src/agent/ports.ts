@@ -63,7 +63,7 @@ export interface AgentResult extends AgentSpent {
 
 /** The memory functions of one run: bound to its principal, its root and its audit call. */
 export interface RunFunctions {
-  /** Errors: `GuestError` for the Python side; `AppError` `AUDIT_UNAVAILABLE` ends the run. */
+  /** Errors: `GuestError` is raised inside the block; anything else (`AUDIT_UNAVAILABLE`, …) ends the run. */
   onCall: OnCall;
   counts(): { notesRead: number; notesWritten: number };
 }

@@ -16,6 +16,16 @@ const SENTENCES: Readonly<Record<string, string>> = {
   get_size: 'measuring {}',
   go_to_link: 'following {}',
   search_memory: 'searching the notes',
+  // Plain Python on files, answered by the core as well.
+  'fs.read': 'reading {}',
+  'fs.open': 'opening {}',
+  'fs.write': 'writing {}',
+  'fs.list': 'listing {}',
+  'fs.stat': 'looking for {}',
+  'fs.mkdir': 'making the directory {}',
+  'fs.remove': 'deleting {}',
+  'fs.rmdir': 'removing the directory {}',
+  'fs.rename': 'renaming {}',
 };
 
 export class Progress {

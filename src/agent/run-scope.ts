@@ -39,12 +39,13 @@ export class RunScope implements Disposable {
 
   /** Waits for the work or for the end of the run, whichever comes first: a part that ignores the signal can't hold it up. */
   async race<T>(work: Promise<T>): Promise<T> {
-    this.throwIfEnded();
     const { promise, reject } = Promise.withResolvers<never>();
     const onAbort = (): void => reject(this.signal.reason);
-    this.signal.addEventListener('abort', onAbort, { once: true });
+    // Even if the run is over already, the work's own failure must find someone who listens.
+    if (this.signal.aborted) onAbort();
+    else this.signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return await Promise.race([work, promise]);
+      return await Promise.race([promise, work]);
     } finally {
       this.signal.removeEventListener('abort', onAbort);
     }

@@ -226,7 +226,19 @@ test('an audit that can not be written ends the run, even if the block hides the
   assert.deepEqual(calls, ['read_file']);
 });
 
-test('other errors of a call belong to the block', async () => {
+test('a defect in a call ends the run as well, its text only for the log', async () => {
+  const outcome = await tryAgent({
+    steps: [block('a'), reply('all is well')],
+    onCall: async () => {
+      throw new TypeError('secret detail');
+    },
+    play: async (_code, onCall) => done({ x: await onCall('read_file', ['a.md'], {}).catch(() => null) }),
+  });
+  assert.equal(codeOf(outcome), 'INTERNAL');
+  assert.ok(outcome.error instanceof RunError && !outcome.error.userMessage.includes('secret'));
+});
+
+test('a Python exception of a call belongs to the block', async () => {
   const outcome = await tryAgent({
     steps: [block('a'), reply('x')],
     onCall: async () => {
@@ -290,8 +302,6 @@ test('direct calls: an error stops the block, an unwritable audit the run; a mod
     });
   const guest = await failing(new GuestError('ValueError', 'no'));
   assert.equal(lastResult(guest), "<result>\n({'content': 'text'}, {ValueError: no})\n</result>");
-  const conflict = await failing(new AppError('VERSION_CONFLICT', 'changed', { hint: 'read again' }));
-  assert.equal(lastResult(conflict), "<result>\n({'content': 'text'}, {Exception: changed. read again})\n</result>");
   assert.equal(codeOf(await failing(new AppError('AUDIT_UNAVAILABLE', 'full'))), 'AUDIT_UNAVAILABLE');
   assert.equal(codeOf(await tryAgent({ steps: [block('a')], sandboxState: 'refused' })), 'SANDBOX_UNAVAILABLE');
 });
