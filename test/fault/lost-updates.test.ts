@@ -34,7 +34,7 @@ const SCRIPT = {
 test('no update of one note is lost among 64 clients', { timeout: 900_000 }, async (context) => {
   await using engine = await startEngine({ script: SCRIPT });
   await using daemon = await startDaemon({
-    flags: ['--model.base-url', engine.baseUrl, '--memory.max-file-bytes', '4194304', '--log.level', 'warn'],
+    flags: ['--model.base-url', engine.baseUrl, '--memory.max-file-bytes', '4194304'],
   });
   const target = { url: daemon.url, key: daemon.keys.client };
   assert.ok((await callTool(target, 'create_file', { path: NOTE, content: EMPTY_LEDGER })).ok);
