@@ -18,7 +18,7 @@ const IMPORT =
 /** All TypeScript files under a folder of the project, sorted. */
 export function readSourceFiles(folder: string): SourceFile[] {
   return readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.(ts|mts|mjs)$/.test(name))
+    .filter((name) => /\.(ts|mts|mjs)$/.test(name) && !name.includes('node_modules'))
     .toSorted()
     .map((name) => {
       const path = `${folder}/${name}`;
