@@ -1,6 +1,7 @@
-// All jobs enqueued in one turn of the event loop become ONE durable transaction. A promise resolves only after COMMIT;
-// when the transaction fails, every job in it is rejected with AUDIT_UNAVAILABLE and nothing of it stays, not even in
-// memory (participants). The next job tries again, and while writes fail a probe notices by itself when they work again.
+// Jobs enqueued in one turn of the event loop, and in the turns after it while they bring more, become ONE durable
+// transaction. A promise resolves only after COMMIT; when the transaction fails, every job in it is rejected with
+// AUDIT_UNAVAILABLE and nothing of it stays, not even in memory (participants). The next job tries again, and while
+// writes fail a probe notices by itself when they work again.
 
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -51,6 +52,9 @@ interface QueuedJob {
 
 type Settled = { ok: true; value: unknown } | { ok: false; error: unknown };
 
+/** Under load the turns bring jobs without end; nobody waits longer than this for others to join. */
+const MAX_WAIT_MS = 4;
+
 export function createGroupCommit(db: Db, options: GroupCommitOptions): GroupCommit {
   const clock = options.clock ?? systemClock;
   const begin = db.prepare('BEGIN IMMEDIATE');
@@ -64,6 +68,8 @@ export function createGroupCommit(db: Db, options: GroupCommitOptions): GroupCom
   let queue: QueuedJob[] = [];
   let scheduled: NodeJS.Immediate | undefined;
   let probeTimer: NodeJS.Timeout | undefined;
+  let seenJobs = 0;
+  let firstWaitsSinceMs = 0;
   let closed = false;
   let fatal: AppError | undefined;
   let health: ComponentHealth = { state: 'ok', reason: 'writes are durable', sinceIso: sinceIso() };
@@ -73,8 +79,19 @@ export function createGroupCommit(db: Db, options: GroupCommitOptions): GroupCom
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise<T>((resolve, reject) => {
       queue.push({ run: job, resolve: (value) => resolve(value as T), reject });
-      scheduled ??= setImmediate(flushQueue);
+      if (queue.length === 1) firstWaitsSinceMs = clock.monotonicMs();
+      scheduled ??= setImmediate(flushWhenQuiet);
     });
+  }
+
+  /** While the turns of the event loop still bring jobs, the next ones will share the fsync; nobody waits on an idle loop. */
+  function flushWhenQuiet(): void {
+    scheduled = undefined;
+    const isGrowing = queue.length > seenJobs;
+    if (isGrowing && clock.monotonicMs() - firstWaitsSinceMs < MAX_WAIT_MS) {
+      seenJobs = queue.length;
+      scheduled = setImmediate(flushWhenQuiet);
+    } else flushQueue();
   }
 
   function flushQueue(): void {
@@ -82,6 +99,7 @@ export function createGroupCommit(db: Db, options: GroupCommitOptions): GroupCom
     scheduled = undefined;
     const jobs = queue;
     queue = [];
+    seenJobs = 0;
     if (jobs.length === 0) return;
     if (fatal !== undefined) {
       for (const job of jobs) job.reject(fatal);
