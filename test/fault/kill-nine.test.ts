@@ -43,7 +43,7 @@ test(`${KILLS} kills at random moments lose nothing that was acknowledged`, { ti
     const writers = Array.from({ length: CLIENTS }, (_, number) =>
       writeUntilDead(daemon, ledger, `${round}-${number}`),
     );
-    await sleep(Math.random() * 300);
+    await sleep(Math.random() * 600);
     daemon.kill('SIGKILL');
     const { signal } = await daemon.exited;
     assert.equal(signal, 'SIGKILL');

@@ -18,6 +18,8 @@ const BY_AGENT = process.env['MEMA_FULL'] === '1' ? 5 : 1;
 /** So few at once, because of those who read the same version only one wins. */
 const VERSIONED_AT_ONCE = 4;
 const NOTE = 'facts.md';
+/** Short lines: every change writes the whole note. */
+const PADDING = 8;
 
 const SCRIPT = {
   rules: [
@@ -46,14 +48,14 @@ test('no update of one note is lost among 64 clients', { timeout: 900_000 }, asy
     const byTools = clients.map(async (client, number) => {
       for (let index = 0; index < BY_TOOLS; index++) {
         const name = `tool-${number}-${index}`;
-        await call(client, 'update_file', factUpdate(NOTE, name));
+        await call(client, 'update_file', factUpdate(NOTE, name, PADDING));
         acknowledged.add(name);
       }
     });
     const byAgent = clients.map(async (client, number) => {
       for (let index = 0; index < BY_AGENT; index++) {
         const name = `agent-${number}-${index}`;
-        await call(client, 'use_memory_agent', { question: `STORE ${factLine(name)}` });
+        await call(client, 'use_memory_agent', { question: `STORE ${factLine(name, PADDING)}` });
         acknowledged.add(name);
       }
     });
@@ -95,7 +97,7 @@ async function updateByVersion(clients: readonly Client[], acknowledged: Set<str
 async function replaceSeenVersion(client: Client, name: string): Promise<boolean> {
   const fetched = await client.callTool({ name: 'fetch', arguments: { id: NOTE } });
   const { metadata } = fetched.structuredContent as { metadata: { version: string } };
-  const update = { ...factUpdate(NOTE, name), expected_version: metadata.version };
+  const update = { ...factUpdate(NOTE, name, PADDING), expected_version: metadata.version };
   const result = await client.callTool({ name: 'update_file', arguments: update });
   if (result.isError === true) assert.match(JSON.stringify(result.content), /VERSION_CONFLICT/);
   return result.isError !== true;

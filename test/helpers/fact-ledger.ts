@@ -15,8 +15,12 @@ export function factLine(name: string, paddingCharacters = 80): string {
 }
 
 /** Arguments for `update_file` that put the fact in front of the marker, whatever others do meanwhile. */
-export function factUpdate(path: string, name: string): { path: string; old_content: string; new_content: string } {
-  return { path, old_content: END_MARKER, new_content: `${factLine(name)}\n${END_MARKER}` };
+export function factUpdate(
+  path: string,
+  name: string,
+  paddingCharacters?: number,
+): { path: string; old_content: string; new_content: string } {
+  return { path, old_content: END_MARKER, new_content: `${factLine(name, paddingCharacters)}\n${END_MARKER}` };
 }
 
 export interface LedgerFaults {
