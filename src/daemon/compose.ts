@@ -206,6 +206,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
 
   root.start();
   sandbox.start();
+  // The first look starts the clock of "since when".
+  board.components();
   state.enter('ready');
   const owned = stack.move();
   let stopped: Promise<void> | undefined;
