@@ -1,9 +1,10 @@
 // A real daemon in a child process, as an operator starts it: `node src/main.ts serve …` on free loopback ports.
 // Guarantees: resolves when `/readyz` says yes, and leaves no process and no directory of its own behind.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SANDBOX_CACHE } from './sandbox-cache.ts';
 import { cleanEnvironment, MAIN, runMain, tempDirectory, type MainRun } from './run-main.ts';
 
 export interface StartDaemonOptions {
@@ -45,6 +46,7 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
   const home = tempDirectory();
   const stateDir = options.stateDir ?? join(home.path, 'state');
   const memoryDir = options.memoryDir ?? join(home.path, 'memory');
+  if (options.wrap === undefined) lendSnapshot(join(stateDir, 'sandbox'));
   const places = ['--state.dir', stateDir, '--runtime.dir', join(home.path, 'run'), '--memory.dir', memoryDir];
   const listeners = ['--http.listen', '127.0.0.1:0', '--ops.listen', '127.0.0.1:0'];
   const flags = [...listeners, ...places, ...(options.flags ?? [])];
@@ -94,6 +96,14 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
     await dispose();
     throw error;
   }
+}
+
+/** Three seconds of work for a daemon without it; the daemon checks what it finds and builds its own if it does not fit. */
+function lendSnapshot(directory: string): void {
+  if (!existsSync(SANDBOX_CACHE) || existsSync(directory)) return;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(SANDBOX_CACHE))
+    if (name.endsWith('.snapshot')) copyFileSync(join(SANDBOX_CACHE, name), join(directory, name));
 }
 
 function watchExit(child: ChildProcess): Promise<DaemonExit> {
