@@ -1,18 +1,24 @@
 // The way from a shim to its daemon: found or started on demand, found again after a restart, kept alive by a lease.
-// Guarantees: a message that never reached a daemon is sent again once; a daemon of another state directory is refused.
+// Guarantees: what surely did not reach a daemon, or changes nothing, is sent again to the next one; anything else is not. A
+// daemon of another state directory is refused.
 import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadedConfig } from '../config/load-config.ts';
 import { AppError } from '../lib/app-error.ts';
 import type { CliContext } from './cli-context.ts';
 import { findDaemon } from './find-daemon.ts';
 import { startDaemon } from './start-daemon.ts';
-import { isNotConnected, openUnixFetch, type UnixFetch } from './unix-fetch.ts';
+import { isConnectionLost, isNotConnected, openUnixFetch, type UnixFetch } from './unix-fetch.ts';
 
 export interface DaemonLink extends AsyncDisposable {
   /** Connects, starting a daemon if none runs; throws AppError with what to do. */
   connect(): Promise<void>;
-  fetch: UnixFetch['fetch'];
+  /** `isRepeatable`: the request changes nothing, so it may be sent again when a connection breaks off. */
+  fetch(path: string, init?: Parameters<UnixFetch['fetch']>[1], isRepeatable?: boolean): Promise<Response>;
 }
+
+const ATTEMPTS = 5;
+const PAUSE_MS = 100;
 
 interface Connection {
   unix: UnixFetch;
@@ -25,7 +31,7 @@ export function openDaemonLink(context: Pick<CliContext, 'load' | 'daemonArgumen
   const closing = new AbortController();
 
   function connection(): Promise<Connection> {
-    current ??= open().catch((error: unknown) => {
+    current ??= openAgain(open).catch((error: unknown) => {
       current = undefined;
       throw error;
     });
@@ -68,14 +74,17 @@ export function openDaemonLink(context: Pick<CliContext, 'load' | 'daemonArgumen
 
   return {
     connect: async () => void (await connection()),
-    async fetch(path, init) {
-      const first = await connection();
-      try {
-        return await first.unix.fetch(path, init);
-      } catch (error) {
-        if (!isNotConnected(error) || init?.signal?.aborted === true) throw error;
-        if (live === first) forget(first);
-        return (await connection()).unix.fetch(path, init);
+    async fetch(path, init, isRepeatable = false) {
+      for (let attempt = 1; ; attempt++) {
+        const connected = await connection();
+        try {
+          return await connected.unix.fetch(path, init);
+        } catch (error) {
+          const mayRepeat = isRepeatable ? isConnectionLost(error) : isNotConnected(error);
+          if (!mayRepeat || attempt === ATTEMPTS || init?.signal?.aborted === true) throw error;
+          forget(connected);
+          await sleep(PAUSE_MS);
+        }
       }
     },
     async [Symbol.asyncDispose]() {
@@ -84,6 +93,18 @@ export function openDaemonLink(context: Pick<CliContext, 'load' | 'daemonArgumen
       await last?.unix[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A daemon that is killed still accepts for a moment: that is none, and soon its socket says so. */
+async function openAgain(open: () => Promise<Connection>): Promise<Connection> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!isConnectionLost(error) || attempt === ATTEMPTS) throw error;
+      await sleep(PAUSE_MS);
+    }
+  }
 }
 
 /** Reads the lease's stream until it ends, however it ends. */

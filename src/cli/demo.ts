@@ -83,7 +83,7 @@ async function ask(client: McpClient, question: SampleQuestion, terminal: Termin
   return { question: question.question, answer: reply, isRight, faults, durationMs };
 }
 
-/** A stored fact is right when the note has it, read back as any client would. */
+/** A stored fact is right when the note has it, read back over MCP. */
 async function faultsOfNotes(client: McpClient, { files = [] }: SampleQuestion): Promise<string[]> {
   const faults: string[] = [];
   for (const { file, contains } of files) {

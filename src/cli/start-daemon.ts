@@ -10,6 +10,7 @@ import { probeSocket } from './unix-fetch.ts';
 
 const START_DEADLINE_MS = 10_000;
 const POLL_MS = 25;
+const LOCKED_PAUSE_MS = 500;
 /** Longer than any pause between messages of a person at work, short enough not to linger. */
 export const IDLE_EXIT_MS = 600_000;
 
@@ -26,13 +27,45 @@ export function mainScript(): string {
 }
 
 export async function startDaemon(options: StartDaemonOptions): Promise<void> {
-  const { loaded, socketPath } = options;
-  const logFile = join(loaded.config.state.dir, 'daemon.log');
-  const log = openLog(loaded.config.state.dir, logFile);
-  const startOfLog = fstatSync(log).size;
+  const { socketPath } = options;
+  const stateDirectory = options.loaded.config.state.dir;
+  const logFile = join(stateDirectory, 'daemon.log');
+  const deadline = performance.now() + (options.deadlineMs ?? START_DEADLINE_MS);
+  let attempt = spawnDaemon(options, stateDirectory, logFile);
+  while (performance.now() < deadline) {
+    if ((await probeSocket(socketPath)) === 'listening') return;
+    if (attempt.failure !== undefined) {
+      throw new AppError('INTERNAL', 'The mem-agent daemon could not be started', {
+        hint: 'Run with --debug',
+        cause: attempt.failure,
+      });
+    }
+    if (attempt.hasEnded) {
+      // Another one holds the state: it is about to answer, or it is ending and the next attempt has the lock.
+      if (!textSince(logFile, attempt.startOfLog).includes('[STATE_LOCKED]')) {
+        throw startFailed(logFile, attempt.startOfLog, 'ended at once');
+      }
+      await sleep(LOCKED_PAUSE_MS);
+      if ((await probeSocket(socketPath)) === 'listening') return;
+      attempt = spawnDaemon(options, stateDirectory, logFile);
+    }
+    await sleep(POLL_MS);
+  }
+  throw startFailed(logFile, attempt.startOfLog, 'did not answer in time');
+}
+
+interface Attempt {
+  hasEnded: boolean;
+  failure: Error | undefined;
+  startOfLog: number;
+}
+
+function spawnDaemon(options: StartDaemonOptions, stateDirectory: string, logFile: string): Attempt {
+  const log = openLog(stateDirectory, logFile);
+  const attempt: Attempt = { hasEnded: false, failure: undefined, startOfLog: fstatSync(log).size };
+  // Later flags win: the idle time may be set by the user, the transport may not (this process is the stdio side).
   const child = spawn(
     process.execPath,
-    // Later flags win: the idle time may be set by the user, the transport may not (this process is the stdio side).
     [
       mainScript(),
       'serve',
@@ -40,31 +73,13 @@ export async function startDaemon(options: StartDaemonOptions): Promise<void> {
       ...options.daemonArguments,
       '--mcp.transport=http',
     ],
-    {
-      detached: true,
-      stdio: ['ignore', log, log],
-    },
+    { detached: true, stdio: ['ignore', log, log] },
   );
   closeSync(log);
-  let ended: { code: number | null } | undefined;
-  let failure: Error | undefined;
-  child.once('exit', (code) => (ended = { code }));
-  child.once('error', (error) => (failure = error));
+  child.once('exit', () => (attempt.hasEnded = true));
+  child.once('error', (error) => (attempt.failure = error));
   child.unref();
-  const deadline = performance.now() + (options.deadlineMs ?? START_DEADLINE_MS);
-  while (performance.now() < deadline) {
-    if ((await probeSocket(socketPath)) === 'listening') return;
-    if (failure !== undefined)
-      throw new AppError('INTERNAL', 'The mem-agent daemon could not be started', {
-        hint: 'Run with --debug',
-        cause: failure,
-      });
-    // Another one was first: its socket is about to answer.
-    if (ended !== undefined && !textSince(logFile, startOfLog).includes('STATE_LOCKED'))
-      throw startFailed(logFile, startOfLog, 'ended at once');
-    await sleep(POLL_MS);
-  }
-  throw startFailed(logFile, startOfLog, 'did not answer in time');
+  return attempt;
 }
 
 function openLog(stateDirectory: string, logFile: string): number {

@@ -8,8 +8,8 @@ import { mcpHeaders } from './mcp-headers.ts';
 type Id = string | number;
 
 export interface StdioBridgeOptions {
-  /** Sends one message to the daemon, wherever it is by now; throws AppError when there is none. */
-  post(body: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response>;
+  /** Sends one message to the daemon, wherever it is by now; throws AppError when there is none. Only tool calls may not be repeated. */
+  post(body: string, headers: Record<string, string>, signal: AbortSignal, isRepeatable: boolean): Promise<Response>;
   /** One message, without line end. */
   write(line: string): void;
 }
@@ -41,24 +41,30 @@ export function createStdioBridge(options: StdioBridgeOptions): StdioBridge {
 
   async function post(message: JsonObject, signal: AbortSignal): Promise<Response> {
     const body = JSON.stringify(message);
+    const isRepeatable = message['method'] !== 'tools/call';
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
       ...mcpHeaders(message, protocolVersion),
     };
     if (message['method'] === 'initialize') {
-      const response = await options.post(body, headers, signal);
+      const response = await options.post(body, headers, signal, isRepeatable);
       const sessionId = response.headers.get('mcp-session-id');
       session = sessionId === null ? undefined : { id: sessionId, initialize: body };
       return response;
     }
-    if (session === undefined) return options.post(body, headers, signal);
-    const response = await options.post(body, { ...headers, 'mcp-session-id': session.id }, signal);
+    if (session === undefined) return options.post(body, headers, signal, isRepeatable);
+    const response = await options.post(body, { ...headers, 'mcp-session-id': session.id }, signal, isRepeatable);
     if (response.status !== 404) return response;
     // The daemon was started again and has forgotten the session; the client cannot know, so it is opened again here.
     await response.body?.cancel();
     session = await reopenSession(session.initialize, signal);
-    return options.post(body, session === undefined ? headers : { ...headers, 'mcp-session-id': session.id }, signal);
+    return options.post(
+      body,
+      session === undefined ? headers : { ...headers, 'mcp-session-id': session.id },
+      signal,
+      isRepeatable,
+    );
   }
 
   async function reopenSession(initialize: string, signal: AbortSignal): Promise<typeof session> {
@@ -66,6 +72,7 @@ export function createStdioBridge(options: StdioBridgeOptions): StdioBridge {
       initialize,
       { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
       signal,
+      true,
     );
     await response.body?.cancel();
     const id = response.headers.get('mcp-session-id');

@@ -17,14 +17,18 @@ export async function runStdio(context: CliContext): Promise<number> {
   } catch (error) {
     return context.terminal.fail(error);
   }
-  await bridgeStdio((body, headers, signal) =>
-    link.fetch('/mcp', {
-      method: 'POST',
-      body,
-      // The daemon tells shims apart by this name when a request is cancelled.
-      headers: { ...headers, 'mem-agent-transport': 'stdio', 'user-agent': `mem-agent-stdio/${process.pid}` },
-      signal,
-    }),
+  await bridgeStdio((body, headers, signal, isRepeatable) =>
+    link.fetch(
+      '/mcp',
+      {
+        method: 'POST',
+        body,
+        // The daemon tells shims apart by this name when a request is cancelled.
+        headers: { ...headers, 'mem-agent-transport': 'stdio', 'user-agent': `mem-agent-stdio/${process.pid}` },
+        signal,
+      },
+      isRepeatable,
+    ),
   );
   return EXIT.ok;
 }

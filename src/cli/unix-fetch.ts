@@ -17,7 +17,14 @@ export interface UnixFetch extends AsyncDisposable {
 
 export function openUnixFetch(socketPath: string): UnixFetch {
   let isRetired = false;
-  const agent = new Agent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0, connections: null });
+  // No connection is used twice: written to one that a daemon left behind, nobody could tell if a request had arrived.
+  const agent = new Agent({
+    connect: { socketPath },
+    pipelining: 0,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connections: null,
+  });
   return {
     socketPath,
     async fetch(path, init = {}) {
@@ -69,11 +76,22 @@ function denied(socketPath: string, cause: unknown): AppError {
   });
 }
 
-/** True when the request never reached anyone, so that it may be sent again. */
+const NEVER_SENT = ['ECONNREFUSED', 'ENOENT', 'UND_ERR_CLOSED'];
+const BROKEN_OFF = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'];
+
+/** True when the request never reached anyone, so that anything may be sent again. */
 export function isNotConnected(error: unknown): boolean {
+  return hasCode(error, NEVER_SENT);
+}
+
+/** True when a connection broke before an answer: only what changes nothing may be sent again. */
+export function isConnectionLost(error: unknown): boolean {
+  return hasCode(error, NEVER_SENT) || hasCode(error, BROKEN_OFF);
+}
+
+function hasCode(error: unknown, codes: readonly string[]): boolean {
   for (let current: unknown = error; current instanceof Error; current = current.cause) {
-    const code = systemErrorCode(current);
-    if (code === 'ECONNREFUSED' || code === 'ENOENT' || code === 'UND_ERR_CLOSED') return true;
+    if (codes.includes(systemErrorCode(current) ?? '')) return true;
   }
   return false;
 }

@@ -197,6 +197,24 @@ test('after a restart of the daemon the next message finds or starts one; bad li
   assert.notEqual(second, first);
 });
 
+test('a daemon that is just ending is waited for, then a new one is started', async () => {
+  // Holds the state lock as a draining daemon does, with no socket any more.
+  const lock = new URL('../../src/store/state-lock.ts', import.meta.url).href;
+  const script = `const { lockState } = await import('${lock}');
+    globalThis.held = lockState(process.argv[1]); console.log('held'); setInterval(() => undefined, 1000);`;
+  const holder = spawn(process.execPath, ['--input-type=module', '-e', script, join(directory, 'state')]);
+  shims.push(holder);
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  const shim = startShim();
+  shim.send({ id: 1, method: 'ping' });
+  await until('a daemon met the lock', () => {
+    const log = join(directory, 'state', 'daemon.log');
+    return existsSync(log) && readFileSync(log, 'utf8').includes('STATE_LOCKED');
+  });
+  holder.kill('SIGKILL');
+  assert.ok('result' in (await shim.answer(1)), shim.stderr());
+});
+
 test('the end of stdin ends the shim, after the answers that were under way', async () => {
   const shim = startShim();
   shim.send({ id: 1, method: 'ping' });
