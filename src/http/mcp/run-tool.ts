@@ -1,5 +1,7 @@
 // Runs one prepared tool call and turns whatever happens into a tool result, with its outcome in the audit and metrics.
 import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server';
+import { RunError } from '../../agent/run-error.ts';
+import type { UsageDelta } from '../../audit/audit-log.ts';
 import { AppError, toAppError } from '../../lib/app-error.ts';
 import type { HttpPorts, ToolCallFacts } from '../ports.ts';
 import type { Caller } from './caller.ts';
@@ -60,7 +62,7 @@ export async function runTool(
       ...(known.code !== undefined && { code: known.code }),
       ...(outcome.reply !== undefined && { reply: outcome.reply.structured }),
       durationMs: known.durationMs,
-      usage: { tool: tool.name, ...outcome.reply?.usage },
+      usage: { tool: tool.name, ...(outcome.reply?.usage ?? spentBy(outcome.error)) },
     });
   } catch (error) {
     const appError = toAppError(error);
@@ -69,6 +71,13 @@ export async function runTool(
   }
   ports.onToolCall(known);
   return outcome.reply === undefined ? errorResult(outcome.error) : successResult(outcome.reply);
+}
+
+/** A run that failed has cost something too. */
+function spentBy(error: AppError | undefined): Omit<UsageDelta, 'tool'> {
+  if (!(error instanceof RunError)) return {};
+  const { backend, inputTokens, outputTokens, modelMs, turns, notesRead, notesWritten } = error.spent;
+  return { backend, inputTokens, outputTokens, modelMs, turns, notesRead, notesWritten };
 }
 
 type Attempt =

@@ -2,6 +2,7 @@
 // cancellation that reaches the run.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { RunError } from '../../../src/agent/run-error.ts';
 import { AppError } from '../../../src/lib/app-error.ts';
 import { agentSays, modernCall, startHarness, type Harness } from '../../helpers/http-harness.ts';
 
@@ -176,6 +177,28 @@ for (const era of ['modern', 'legacy'] as const) {
     });
   });
 }
+
+test('a run that failed is still paid for: what it spent is in the usage', async () => {
+  const spent = {
+    backend: 'vllm',
+    model: 'm',
+    degraded: false,
+    turns: 20,
+    inputTokens: 900,
+    outputTokens: 90,
+    modelMs: 12,
+    notesRead: 2,
+    notesWritten: 1,
+    truncated: false,
+  };
+  await using harness = await startHarness({
+    ask: () => Promise.reject(new RunError(new AppError('TURN_LIMIT', 'no answer'), spent)),
+  });
+  const result = await callTool(harness, 'modern', 'use_memory_agent', { question: 'q' });
+  assert.equal(result['isError'], true);
+  const { model: _model, degraded: _degraded, truncated: _truncated, ...counted } = spent;
+  assert.deepEqual(harness.audit[0]?.outcome?.usage, { tool: 'use_memory_agent', ...counted });
+});
 
 test('a stateless 2025 client cancels with a second request; a stranger with the same id does not', async () => {
   const started = Promise.withResolvers<AbortSignal>();
