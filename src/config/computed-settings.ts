@@ -23,9 +23,11 @@ export function fillComputed({ values, sources, env, cwd, home }: ComputeInput):
     sources.set(key, source);
   };
   const textOf = (key: string): string => String(values.get(key));
+  // A second daemon of the same user has a state of its own, and then needs sockets of its own.
+  const isStateGiven = textOf('state.dir') !== '';
   fill('state.dir', () => defaultStateDir(env, home));
   fill('memory.dir', () => defaultMemoryDir(env, home));
-  fill('runtime.dir', () => defaultRuntimeDir(env, textOf('state.dir')));
+  fill('runtime.dir', () => defaultRuntimeDir(env, textOf('state.dir'), isStateGiven));
   fill('admin.socket', () => ({ path: join(textOf('runtime.dir'), 'admin.sock'), source: 'default (in runtime.dir)' }));
 
   const baseUrl = textOf('model.base_url');

@@ -54,10 +54,10 @@ export function defaultMemoryDir(env: Environment, home: string): Found {
   return { path: join(data, 'memory'), source: 'default (XDG)' };
 }
 
-export function defaultRuntimeDir(env: Environment, stateDir: string): Found {
+export function defaultRuntimeDir(env: Environment, stateDir: string, isStateGiven: boolean): Found {
   const given = systemdDirectory(env, 'RUNTIME_DIRECTORY');
   if (given !== undefined) return { path: given, source: 'default ($RUNTIME_DIRECTORY)' };
   const xdg = env['XDG_RUNTIME_DIR'] ?? '';
-  if (isAbsolute(xdg)) return { path: join(xdg, APP), source: 'default ($XDG_RUNTIME_DIR)' };
+  if (isAbsolute(xdg) && !isStateGiven) return { path: join(xdg, APP), source: 'default ($XDG_RUNTIME_DIR)' };
   return { path: join(stateDir, 'run'), source: 'default (run in state.dir)' };
 }

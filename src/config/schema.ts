@@ -25,7 +25,7 @@ export const CONFIG_TABLE = [
     computed: '$STATE_DIRECTORY, else $XDG_STATE_HOME/mem-agent, else ~/.local/state/mem-agent',
   }),
   path('runtime.dir', '', 'Sockets, gone after a reboot.', {
-    computed: '$RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR/mem-agent, else run in state.dir',
+    computed: '$RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR/mem-agent unless state.dir is set, else run in state.dir',
   }),
 
   listen('http.listen', '127.0.0.1:8081', 'Where MCP clients connect: HOST:PORT, [IPV6]:PORT or unix:PATH.', {

@@ -79,6 +79,8 @@ test('directories follow systemd, then XDG, then the home directory', () => {
     [systemd.config.state.dir, systemd.config.memory.dir, systemd.config.runtime.dir, systemd.config.admin.socket],
     ['/s/a', '/s/a/memory', '/r', '/r/admin.sock'],
   );
+  const own = machine.load({ env: { XDG_RUNTIME_DIR: '/xr' }, flags: { 'state.dir': '/elsewhere' } });
+  assert.equal(own.config.runtime.dir, '/elsewhere/run');
   const xdg = machine.load({ env: { XDG_STATE_HOME: '/xs', XDG_DATA_HOME: '/xd', XDG_RUNTIME_DIR: '/xr' } });
   assert.deepEqual(
     [xdg.config.state.dir, xdg.config.memory.dir, xdg.config.runtime.dir],
