@@ -16,6 +16,8 @@ export interface SnapshotOptions {
   cacheDirectory: string;
   memoryBytes: number;
   wall: KernelWall;
+  /** Ends the build; the promise then rejects. */
+  signal: AbortSignal;
 }
 
 /** Path of a verified snapshot, built now if there is none. Throws `SANDBOX_FAILED` when it cannot be built. */
@@ -73,6 +75,7 @@ function build(options: SnapshotOptions): Promise<Buffer> {
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) killTree(child.pid);
   };
   const timer = setTimeout(end, BUILD_TIMEOUT_MS);
+  options.signal.addEventListener('abort', end, { once: true });
   child.stdin.on('error', () => undefined);
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-2000);
@@ -86,6 +89,7 @@ function build(options: SnapshotOptions): Promise<Buffer> {
     child.on('error', reject);
     child.on('close', (code) => {
       clearTimeout(timer);
+      options.signal.removeEventListener('abort', end);
       if (code === 0 && sizeBytes > 0) resolve(Buffer.concat(parts));
       else
         reject(

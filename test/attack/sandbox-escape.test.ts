@@ -149,6 +149,7 @@ for (const [title, walls] of [
 for (const wall of kernelWalls) {
   test(`behind ${wall.name} the process has no capability and namespaces of its own`, async () => {
     const snapshotFile = await ensureSnapshot({
+      signal: new AbortController().signal,
       cacheDirectory: SANDBOX_CACHE,
       memoryBytes: 1 << 28,
       wall: createNoWall(),
