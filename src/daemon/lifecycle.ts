@@ -18,31 +18,33 @@ export interface LifecycleOptions {
 }
 
 export async function runDaemon(options: LifecycleOptions): Promise<number> {
-  const daemon = await options.open();
   const ending = Promise.withResolvers<string>();
+  let daemon: Daemon | undefined;
   let firstSignalMs: number | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
     const nowMs = performance.now();
     if (firstSignalMs === undefined) {
+      // Also while it starts: it then ends in order as soon as it is up.
       firstSignalMs = nowMs;
       ending.resolve(`received ${signal}`);
       return;
     }
     if (nowMs - firstSignalMs < SECOND_SIGNAL_AFTER_MS) return;
-    daemon.logger.warn({ signal }, 'second signal: ending at once');
+    daemon?.logger.warn({ signal }, 'second signal: ending at once');
     options.onForced();
     process.exit(1);
   };
   const onReload = (): void => {
-    daemon.reload(options.reload).catch((error: unknown) => {
+    daemon?.reload(options.reload).catch((error: unknown) => {
       const { code, userMessage } = toAppError(error);
-      daemon.logger.error({ code, reason: userMessage }, 'configuration not reloaded, the old one stays');
+      daemon?.logger.error({ code, reason: userMessage }, 'configuration not reloaded, the old one stays');
     });
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   process.on('SIGHUP', onReload);
   try {
+    daemon = await options.open();
     await options.onReady(daemon);
     const reason = await Promise.race([ending.promise, daemon.stopWanted]);
     await daemon.stop(reason);
@@ -51,6 +53,6 @@ export async function runDaemon(options: LifecycleOptions): Promise<number> {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
     process.off('SIGHUP', onReload);
-    await daemon[Symbol.asyncDispose]();
+    await daemon?.[Symbol.asyncDispose]();
   }
 }
