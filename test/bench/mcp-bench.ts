@@ -4,7 +4,7 @@
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BenchServerStats } from './mcp/bench-server.ts';
@@ -83,6 +83,20 @@ function median(numbers: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
+/** What the disk takes for one commit of a few pages right now: two of them stand between a call and its answer. */
+function medianSyncMs(directory: string): number {
+  const file = openSync(join(directory, 'sync-probe'), 'w');
+  const pages = Buffer.alloc(32_768);
+  const times = Array.from({ length: 60 }, () => {
+    const startedMs = performance.now();
+    writeSync(file, pages, 0, pages.length, 0);
+    fdatasyncSync(file);
+    return performance.now() - startedMs;
+  });
+  closeSync(file);
+  return median(times);
+}
+
 interface Contest {
   name: string;
   product: string[];
@@ -118,12 +132,14 @@ async function compare(load: ChildProcess, product: BenchServer, contest: Contes
     'product /s': rate(ours).toFixed(0),
     'bare /s': rate(bare).toFixed(0),
     ratio: (rate(ours) / rate(bare)).toFixed(2),
-    'ratios of pairs': `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}`,
+    'median of pairs': median(ratios).toFixed(2),
+    'pairs from–to': `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}`,
     'p50/p95 ms': `${median(ours.reports.map((r) => r.p50Ms)).toFixed(1)}/${median(ours.reports.map((r) => r.p95Ms)).toFixed(1)}`,
     'cpu us/call': `${median(ours.cpuUs).toFixed(0)}/${median(bare.cpuUs).toFixed(0)}`,
     'cpu ratio': (median(bare.cpuUs) / median(ours.cpuUs)).toFixed(2),
     'client cpu': median(ours.reports.map((r) => r.clientCpu)).toFixed(2),
     'rss MB': (ours.rssBytes / 1e6).toFixed(0),
+    'fsync ms': medianSyncMs(directory).toFixed(2),
   };
 }
 
