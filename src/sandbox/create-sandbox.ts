@@ -10,6 +10,7 @@ import { Pool } from './pool.ts';
 import type { BlockOutcome, OnCall, Sandbox, SandboxRun, SandboxStatus } from './sandbox.ts';
 import { testWalls, type WallReport } from './self-test.ts';
 import { ensureSnapshot } from './snapshot.ts';
+import { sweepLeftovers } from './sweep-leftovers.ts';
 
 export type SandboxEvent =
   | { type: 'self-test'; status: SandboxStatus }
@@ -117,6 +118,7 @@ class ProcessSandbox implements Sandbox {
     const { cacheDirectory } = this.#options;
     const scratchDirectory = `${cacheDirectory}/sandbox-root`;
     mkdirSync(scratchDirectory, { recursive: true, mode: 0o700 });
+    sweepLeftovers(cacheDirectory, Date.now());
     const candidates = this.#options.kernelWalls ?? listKernelWalls({ scratchDirectory });
     const [report] = await Promise.all([testWalls({ directory: cacheDirectory, candidates }), this.#prepareSnapshot()]);
     this.#report = report;
