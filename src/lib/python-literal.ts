@@ -129,7 +129,8 @@ class LiteralReader {
       if (this.#text[this.position] === ':') {
         this.position++;
         const value = this.readValue(depth + 1);
-        if (value !== undefined) dict[String(key)] = value;
+        if (value !== undefined)
+          dict[typeof key === 'object' ? JSON.stringify(key, bigintAsText) : String(key)] = value;
       } else set.push(key);
       if (this.damaged || !this.#readComma('}')) return set.length > 0 ? set : dict;
     }
@@ -178,7 +179,9 @@ class LiteralReader {
   }
 
   #readWord(): PythonValue | undefined {
-    const word = /^[-+]?[A-Za-z0-9_.]+(?:(?<=[eE])[-+]\d+)?/.exec(this.#text.slice(this.position, this.position + 400))?.[0];
+    const word = /^[-+]?[A-Za-z0-9_.]+(?:(?<=[eE])[-+]\d+)?/.exec(
+      this.#text.slice(this.position, this.position + 400),
+    )?.[0];
     if (word === undefined) return this.#fail();
     const value = CONSTANTS.get(word) ?? numberOf(word);
     if (value === undefined && word !== 'None') return this.#fail();
@@ -195,3 +198,5 @@ function numberOf(word: string): number | bigint | undefined {
   if (word === '-inf') return -Infinity;
   return /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(word) ? Number(word) : undefined;
 }
+
+const bigintAsText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);

@@ -1,6 +1,16 @@
 // Plays the builtin backend against plain stand-in functions over a temporary copy of notes: no sandbox, no daemon. The
 // results go back as the agent sends them: Python's repr of the variables.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -87,8 +97,13 @@ function answer(directory: string, { name, args }: DirectCall, refuseWrites: str
   if (name === 'update_file') {
     const oldText = String(args[1] ?? '');
     if (text === null) return `Error: File '${path}' does not exist`;
-    if (!text.includes(oldText)) return `Error: Could not find the specified content in the file. Looking for: '${oldText.slice(0, 50)}...'`;
-    return write(directory, path, text.replace(oldText, () => String(args[2] ?? '')));
+    if (!text.includes(oldText))
+      return `Error: Could not find the specified content in the file. Looking for: '${oldText.slice(0, 50)}...'`;
+    return write(
+      directory,
+      path,
+      text.replace(oldText, () => String(args[2] ?? '')),
+    );
   }
   throw new Error(`builtin called ${name}, which does not exist`);
 }

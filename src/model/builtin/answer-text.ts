@@ -43,7 +43,10 @@ export function summaryText(note: NoteView, facts: readonly Fact[]): string {
   const lines: string[] = [];
   for (const fact of shown) {
     const around = fact.kind === 'cell' ? fact.context.slice(0, 1) : fact.context;
-    const name = [...around, fact.key].map(readableKey).filter((part) => part !== '').join(', ');
+    const name = [...around, fact.key]
+      .map(readableKey)
+      .filter((part) => part !== '')
+      .join(', ');
     const line = name === '' ? fact.value : `${name}: ${fact.value}`;
     if (!seen.has(line)) lines.push(line);
     seen.add(line);
@@ -56,7 +59,8 @@ export function summaryText(note: NoteView, facts: readonly Fact[]): string {
 
 export function contradictionText(label: string, candidates: readonly Candidate[]): string {
   const versions = candidates.map(({ fact }) => `"${fact.value}" (${fact.path}, line ${fact.line + 1})`);
-  const subject = candidates[0] === undefined ? '' : candidates[0].note.path === 'user.md' ? 'you' : candidates[0].note.title;
+  const subject =
+    candidates[0] === undefined ? '' : candidates[0].note.path === 'user.md' ? 'you' : candidates[0].note.title;
   return `My notes disagree about the ${label}${subject === '' ? '' : ` of ${subject}`}: ${versions.join(' and ')}. Which one is right?`;
 }
 
@@ -66,13 +70,19 @@ export function ambiguityText(label: string, candidates: readonly Candidate[]): 
 }
 
 /** Says what is missing and asks one concrete question. */
-export function missingText(question: Question, best: Candidate | undefined, notes: ReadonlyMap<string, NoteView>): string {
+export function missingText(
+  question: Question,
+  best: Candidate | undefined,
+  notes: ReadonlyMap<string, NoteView>,
+): string {
   const { concepts, isSelf } = question;
   const predicates = concepts.filter((concept) => concept.kind === 'predicate').map((concept) => concept.label);
   const others = concepts.filter((concept) => concept.kind !== 'predicate').map((concept) => concept.label);
   const names = concepts.filter((concept) => concept.kind === 'name').map((concept) => concept.label);
   const subject = names.length > 0 ? names.join(' ') : others.join(' ');
-  const known = [...notes.values()].find((note) => names.length > 0 && names.every((name) => wordsOf(name).every((word) => note.titleWords.includes(word))));
+  const known = [...notes.values()].find(
+    (note) => names.length > 0 && names.every((name) => wordsOf(name).every((word) => note.titleWords.includes(word))),
+  );
   const wanted = predicates.at(-1) ?? '';
   if (known !== undefined && wanted !== '')
     return `I have a note on ${known.title} (${known.path}), but it says nothing about the ${predicates.join(' or the ')}. What is the ${wanted} of ${known.title}?`;
@@ -80,9 +90,11 @@ export function missingText(question: Question, best: Candidate | undefined, not
     return `I have no note that tells me about ${subject}${wanted === '' ? '' : ` (${wanted})`}. Who or what is ${subject}, and what should I know?`;
   if (isSelf && concepts.length > 0) {
     const what = concepts.map((concept) => concept.label).join(' / ');
-    const hint = best !== undefined && best.hops.length > 0 ? ` I got as far as ${best.note.title} (${best.note.path}).` : '';
+    const hint =
+      best !== undefined && best.hops.length > 0 ? ` I got as far as ${best.note.title} (${best.note.path}).` : '';
     return `Your notes do not tell me that (${what}).${hint} What is your ${what}? I will note it down.`;
   }
-  if (concepts.length === 0) return 'I could not tell what you are asking about. Which person, project or thing do you mean?';
+  if (concepts.length === 0)
+    return 'I could not tell what you are asking about. Which person, project or thing do you mean?';
   return `I found nothing in the notes about ${concepts.map((concept) => concept.label).join(', ')}. Can you tell me more, or name the note it should be in?`;
 }

@@ -50,7 +50,10 @@ function nextMessage(messages: readonly ChatMessage[]): { text: string; directCa
   const transcript = readTranscript(messages);
   const move = decide(transcript);
   if (move.kind === 'reply')
-    return { text: `<think>${move.thought}</think>\n<python></python>\n<reply>${safeText(move.text)}</reply>`, directCalls: [] };
+    return {
+      text: `<think>${move.thought}</think>\n<python></python>\n<reply>${safeText(move.text)}</reply>`,
+      directCalls: [],
+    };
   const directCalls = move.calls.map((call, position) => ({
     variable: call.variable ?? `${VARIABLES[call.name] ?? 'value'}_${position + 1}`,
     name: call.name,
@@ -66,7 +69,11 @@ function decide(transcript: ReturnType<typeof readTranscript>): Move {
   const intent = readIntent(transcript.question);
   if (intent.kind === 'ask') return retrieve(readQuestion(transcript.question), transcript, rules);
   if (!rules.mayWrite)
-    return { kind: 'reply', thought: 'The filter forbids changes.', text: 'I may not change the notes: the filter of this request forbids it. Who can lift it?' };
+    return {
+      kind: 'reply',
+      thought: 'The filter forbids changes.',
+      text: 'I may not change the notes: the filter of this request forbids it. Who can lift it?',
+    };
   return intent.kind === 'forget' ? forget(intent.what, transcript) : store(intent.statements, transcript);
 }
 

@@ -30,9 +30,15 @@ export function firstCalls(question: Question): PlannedCall[] {
 
 /** As asked, and with what English notes call it: search knows no synonyms. */
 function searchQueries(question: Question): string[] {
-  const asked = question.concepts.flatMap((concept) => wordsOf(concept.label === '' ? '' : rawLabel(concept.forms, concept.label)));
-  const names = question.concepts.filter((concept) => concept.kind !== 'predicate').flatMap((concept) => wordsOf(concept.label));
-  const known = question.concepts.flatMap((concept) => concept.predicates.slice(0, 2).flatMap(({ keys }) => keys.slice(0, 3).flat()));
+  const asked = question.concepts.flatMap((concept) =>
+    wordsOf(concept.label === '' ? '' : rawLabel(concept.forms, concept.label)),
+  );
+  const names = question.concepts
+    .filter((concept) => concept.kind !== 'predicate')
+    .flatMap((concept) => wordsOf(concept.label));
+  const known = question.concepts.flatMap((concept) =>
+    concept.predicates.slice(0, 2).flatMap(({ keys }) => keys.slice(0, 3).flat()),
+  );
   const queries = [[...new Set(asked)], [...new Set([...names, ...known])], [...new Set(names)]]
     .map((words) => words.slice(0, MAX_QUERY_WORDS).join(' '))
     .filter((query) => query !== '');
@@ -59,7 +65,8 @@ export function explore(question: Question, transcript: Transcript): Explored {
   if (!isSure) for (const path of usefulLinks(question, notes, transcript.steps)) want(path);
   if (paths.length === 0 && best === undefined) {
     for (const path of rankedHits(question, transcript.steps)) want(path);
-    for (const fact of notes.get('user.md')?.facts ?? []) for (const path of openTargets(fact, transcript.steps, notes)) want(path);
+    for (const fact of notes.get('user.md')?.facts ?? [])
+      for (const path of openTargets(fact, transcript.steps, notes)) want(path);
   }
   return { notes, candidates, next: paths.map((path) => ({ name: 'read_file', args: [path] })) };
 }
@@ -79,7 +86,10 @@ function rankedHits(question: Question, steps: readonly Step[]): string[] {
 function usefulLinks(question: Question, notes: ReadonlyMap<string, NoteView>, steps: readonly Step[]): string[] {
   const scored: { path: string; score: number }[] = [];
   for (const note of notes.values()) {
-    const isNear = note.path === 'user.md' ? question.isSelf : question.concepts.some((concept) => formStrength(concept, note.titleWords) > 0.5);
+    const isNear =
+      note.path === 'user.md'
+        ? question.isSelf
+        : question.concepts.some((concept) => formStrength(concept, note.titleWords) > 0.5);
     for (const fact of note.facts) {
       if (fact.links.length === 0) continue;
       const words = [...fact.words.key, ...fact.words.value, ...fact.words.context, ...fact.words.section];

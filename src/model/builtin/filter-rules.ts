@@ -17,7 +17,8 @@ export interface FilterRules {
 }
 
 const PERMISSION = /\b(may|can|allowed to|ok to|okay to|free to|permitted to)\b(?! not|not)/;
-const PROHIBITION = /\b(not|never|no|don t|do not|dont|hide|withhold|redact|omit|remove|private|secret|confidential|without|except|refuse|mask|obfuscate|replace|exclude|avoid|nicht|keine?|nie|niemals|ne|pas|jamais|nunca|ningun|nie|hicbir|non|mai|nao)\b/;
+const PROHIBITION =
+  /\b(not|never|no|don t|do not|dont|hide|withhold|redact|omit|remove|private|secret|confidential|without|except|refuse|mask|obfuscate|replace|exclude|avoid|nicht|keine?|nie|niemals|ne|pas|jamais|nunca|ningun|nie|hicbir|non|mai|nao)\b/;
 const ONLY = /\b(only|just|nur|seulement|solo|tylko|sadece|apenas)\b/;
 const SMALL = new Set(
   wordsOf(`reveal share disclose give tell mention answer show provide include expose return say output display user users
@@ -53,7 +54,8 @@ export function readFilter(text: string): FilterRules {
     const folded = fold(clause).replace(/[’']/g, ' ');
     const concepts = clauseConcepts(clause);
     const isProhibition = PROHIBITION.test(folded);
-    if (isProhibition && /\b(save|store|write|change|modify|update|delete|memori[sz]e)\b/.test(folded)) mayWrite = false;
+    if (isProhibition && /\b(save|store|write|change|modify|update|delete|memori[sz]e)\b/.test(folded))
+      mayWrite = false;
     if (concepts.length === 0) continue;
     if (ONLY.test(folded) && !isProhibition) allowed.push(...concepts);
     else if (isProhibition || !PERMISSION.test(folded)) blocked.push(concepts);
@@ -62,7 +64,9 @@ export function readFilter(text: string): FilterRules {
 }
 
 function clauseConcepts(clause: string): Concept[] {
-  const wider = wordsOf(clause).map((word) => WIDER[word] ?? '').join(' ');
+  const wider = wordsOf(clause)
+    .map((word) => WIDER[word] ?? '')
+    .join(' ');
   const concepts = readQuestion(`${clause.replace(/^\s*\p{Lu}/u, (letter) => letter.toLowerCase())} ${wider}`).concepts;
   return concepts.filter((concept) => concept.kind === 'predicate' || !SMALL.has(wordsOf(concept.label)[0] ?? ''));
 }
@@ -72,7 +76,13 @@ function makeRules(blocked: Concept[][], allowed: Concept[], mayWrite: boolean, 
   const speaksOf = (concept: Concept, fact: Fact, note: NoteView | undefined): boolean => {
     const { key, value, context, section } = fact.words;
     const isText = fact.kind === 'sentence' || fact.kind === 'bullet';
-    const places = [key, context, section, note?.titleWords ?? [], ...(isText || concept.kind !== 'predicate' ? [value] : [])];
+    const places = [
+      key,
+      context,
+      section,
+      note?.titleWords ?? [],
+      ...(isText || concept.kind !== 'predicate' ? [value] : []),
+    ];
     return places.some((words) => formStrength(concept, words, isText) >= 0.7);
   };
   // "Maya's phone": both must be spoken of. Predicates alone block everywhere.
@@ -83,7 +93,11 @@ function makeRules(blocked: Concept[][], allowed: Concept[], mayWrite: boolean, 
     return rest.length === 0 || rest.some((concept) => speaksOf(concept, fact, note));
   };
   const shapes = SHAPES.filter(({ topic }) =>
-    blocked.some((concepts) => concepts.every((concept) => concept.kind !== 'name') && concepts.some((concept) => concept.predicates.some(({ id }) => topic.test(id)))),
+    blocked.some(
+      (concepts) =>
+        concepts.every((concept) => concept.kind !== 'name') &&
+        concepts.some((concept) => concept.predicates.some(({ id }) => topic.test(id))),
+    ),
   );
   return {
     isEmpty,
@@ -98,7 +112,8 @@ function makeRules(blocked: Concept[][], allowed: Concept[], mayWrite: boolean, 
         const names = clause.filter((concept) => concept.kind === 'name');
         const isAsked = (concept: Concept): boolean => concepts.some((asked) => sameTopic(asked, concept));
         return (rest.length === 0 || rest.some(isAsked)) && names.every(isAsked);
-      }) || (allowed.length > 0 && !allowed.some((concept) => concepts.some((asked) => sameTopic(asked, concept)))),
+      }) ||
+      (allowed.length > 0 && !allowed.some((concept) => concepts.some((asked) => sameTopic(asked, concept)))),
     shows: (text) => shapes.some(({ shape }) => shape.test(text)),
   };
 }

@@ -38,11 +38,13 @@ export function replaceValue(note: NoteView, fact: Fact, value: string): NoteEdi
 export function removeFact(note: NoteView, fact: Fact): NoteEdit | null {
   if (fact.kind === 'cell') return replaceValue(note, fact, '');
   const lines = note.text.split('\n');
-  if (fact.kind === 'sentence' && (lines[fact.line] ?? '').trim() !== fact.rawValue) return replaceValue(note, fact, '');
+  if (fact.kind === 'sentence' && (lines[fact.line] ?? '').trim() !== fact.rawValue)
+    return replaceValue(note, fact, '');
   const indentOf = (line: string): number => /^\s*/.exec(line)?.[0].length ?? 0;
   const indent = indentOf(lines[fact.line] ?? '');
   let last = fact.line;
-  while (last + 1 < lines.length && (lines[last + 1] ?? '').trim() !== '' && indentOf(lines[last + 1] ?? '') > indent) last++;
+  while (last + 1 < lines.length && (lines[last + 1] ?? '').trim() !== '' && indentOf(lines[last + 1] ?? '') > indent)
+    last++;
   return editLines(note, fact.line, last, []);
 }
 
@@ -60,7 +62,7 @@ export function addBullet(note: NoteView, bullet: string, heading?: string): Not
     const text = lines[line] ?? '';
     if (/^\s*[-*+]\s/.test(text)) [at, isInList] = [line, true];
     else if (isInList && /^\s{2,}\S/.test(text)) at = line;
-    else if (isInList && heading === undefined && /^#/.test(text)) break;
+    else if (isInList && heading === undefined && text.startsWith('#')) break;
   }
   if (at >= 0) return editLines(note, at, at, [lines[at] ?? '', bullet]);
   const end = lastFilled(lines, range.last);
@@ -69,7 +71,14 @@ export function addBullet(note: NoteView, bullet: string, heading?: string): Not
 
 function sectionRange(lines: readonly string[], heading: string | undefined): { first: number; last: number } | null {
   if (heading === undefined) return { first: 0, last: lines.length - 1 };
-  const first = lines.findIndex((line) => /^##+\s/.test(line) && line.replace(/^#+\s+/, '').trim().toLowerCase() === heading.toLowerCase());
+  const first = lines.findIndex(
+    (line) =>
+      /^##+\s/.test(line) &&
+      line
+        .replace(/^#+\s+/, '')
+        .trim()
+        .toLowerCase() === heading.toLowerCase(),
+  );
   if (first < 0) return null;
   const next = lines.findIndex((line, position) => position > first && /^#{1,2}\s/.test(line));
   return { first, last: next < 0 ? lines.length - 1 : next - 1 };

@@ -77,7 +77,7 @@ function collectFacts(view: NoteView): void {
     const bullet = /^(\s*)(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?/.exec(raw);
     const offset = bullet?.[0].length ?? 0;
     const indent = bullet === null ? 0 : (bullet[1] ?? '').replaceAll('\t', '    ').length;
-    while (bullet !== null && (parents.at(-1)?.indent ?? -1) >= indent) parents.pop();
+    if (bullet !== null) while ((parents.at(-1)?.indent ?? -1) >= indent) parents.pop();
     const context = bullet === null ? [] : parents.map((parent) => parent.key);
     const pair = splitPair(raw, offset, bullet !== null);
     if (pair === null) {
@@ -90,7 +90,14 @@ function collectFacts(view: NoteView): void {
       }
       return;
     }
-    const fact = add({ kind: 'pair', key: pair.key, context, line, valueStart: pair.valueStart, rawValue: pair.rawValue });
+    const fact = add({
+      kind: 'pair',
+      key: pair.key,
+      context,
+      line,
+      valueStart: pair.valueStart,
+      rawValue: pair.rawValue,
+    });
     for (const parent of parents) {
       if (parent.fact.rawValue === '' && parent === parents.at(-1)) appendChild(parent.fact, fact);
     }
@@ -135,7 +142,11 @@ function makeFact(path: string, seed: FactSeed, section: string[]): Fact {
 }
 
 /** `key: value`; the key is short and no sentence, the colon is not part of a URL or a time. */
-function splitPair(raw: string, offset: number, isBullet: boolean): { key: string; rawValue: string; valueStart: number } | null {
+function splitPair(
+  raw: string,
+  offset: number,
+  isBullet: boolean,
+): { key: string; rawValue: string; valueStart: number } | null {
   const body = raw.slice(offset);
   const match = /^\s*((?:\[\[[^\]]*\]\]|[^:[\]]){1,80}?)\s*(?:\*\*|__)?[:：](?:\*\*|__)?(?=\s|$)\s*/u.exec(body);
   const key = (match?.[1] ?? '').replace(/^(\*\*|__)/, '').trim();

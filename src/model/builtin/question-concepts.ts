@@ -2,7 +2,12 @@
 // meaning. Word order is not needed: the notes' links say how the concepts hang together.
 import { PREDICATES, predicateById, type Predicate } from './predicates.ts';
 import { isSelfWord, isStopWord, languageOf, type Language } from './stop-words.ts';
-import { fold, phraseAt, sameWord, wordsOf } from './words.ts';
+import { fold, sameWord, wordsOf } from './words.ts';
+
+interface Form {
+  phrase: string[];
+  strength: number;
+}
 
 export interface Concept {
   kind: 'predicate' | 'name' | 'term';
@@ -11,9 +16,9 @@ export interface Concept {
   /** An answer that does not touch it is no answer. */
   isRequired: boolean;
   /** Best first; a phrase is a list of words. */
-  forms: { phrase: string[]; strength: number }[];
-  /** Forms that count inside sentences only. */
-  verbs: string[][];
+  forms: Form[];
+  /** All forms by the first letters of their first word; verbs have strength 0. Texts are long and forms many. */
+  starts: Map<string, Form[]>;
   predicates: Predicate[];
   /** Asked with a verb (`owns`, `works`): the fact may be read backwards. */
   isVerb: boolean;
@@ -35,6 +40,20 @@ interface Token {
   isFirst: boolean;
 }
 
+/** Words that are the same share their first letters. */
+const STEM = 3;
+
+function byStart<T extends { phrase: readonly string[] }>(forms: readonly T[]): Map<string, T[]> {
+  const starts = new Map<string, T[]>();
+  for (const form of forms) {
+    const start = (form.phrase[0] ?? '').slice(0, STEM);
+    const known = starts.get(start);
+    if (known === undefined) starts.set(start, [form]);
+    else known.push(form);
+  }
+  return starts;
+}
+
 /** Words of the table that mean something else in English; they count in their own language only. */
 const FOREIGN = new Set(
   wordsOf(`anne stan lot pies kind race chat brat abi dom pai local fin capo dono stelle cita dil cins ev yer yas cep kari
@@ -43,6 +62,8 @@ const FOREIGN = new Set(
 );
 const ENGLISH_ANYWAY = new Set(['base', 'state', 'place', 'time', 'fun', 'travel']);
 const WHERE = new Set(['where', 'wo', 'donde', 'gdzie', 'nerede', 'nereli', 'dove', 'onde', 'ou']);
+const WHICH = new Set(wordsOf('which welche welcher welches quelle quel que cual ktora ktory ktore hangi quale qual'));
+const KINDS = new Set(['employer', 'client', 'project', 'supplier', 'team', 'contact', 'city', 'friend', 'colleague']);
 const NAME_WORDS = new Set(
   wordsOf('name names named called nombre nom nome imie nazwa isim ismi heisst heissen adi llama chiama chama'),
 );
@@ -54,18 +75,22 @@ export function readQuestion(text: string): Question {
   const isSelf = tokens.some(({ word }) => isSelfWord(word, language));
   const concepts: Concept[] = [];
   const isShouting = tokens.every((token) => token.isCapital);
-  for (let position = 0; position < tokens.length; ) {
+  for (let position = 0; position < tokens.length;) {
     const token = tokens[position];
     if (token === undefined) break;
-    const found = matchPredicates(tokens, position, language);
+    const found = NAME_WORDS.has(token.word) ? null : matchPredicates(tokens, position, language);
     if (found !== null && !(isName(token, language, isShouting) && FOREIGN.has(token.word))) {
-      addPredicate(concepts, found);
+      addPredicate(concepts, found, WHICH.has(tokens[position - 1]?.word ?? ''));
       position += found.length;
       continue;
     }
-    if (!isSelfWord(token.word, language) && !isSmallWord(token, language)) addWord(concepts, token, language, isShouting);
+    if (!isSelfWord(token.word, language) && !isSmallWord(token, language))
+      addWord(concepts, token, language, isShouting);
     position++;
   }
+  const job = predicateById('job');
+  if (job !== undefined && /^what (?:do|does) .+ do$/.test(words.join(' ')))
+    concepts.push(predicateConcept([job], false, 'job'));
   sharpenByWhere(concepts, words);
   const numbers = [...text.matchAll(/\d+(?:[.,]\d+)*\s*[kKmM]?\b/g)].map(([match]) => numberOf(match));
   return { text, language, concepts, isSelf, numbers: numbers.filter((value) => Number.isFinite(value)) };
@@ -98,6 +123,13 @@ function isSmallWord({ word, raw }: Token, language: Language): boolean {
 const isName = (token: Token, language: Language, isShouting: boolean): boolean =>
   !isShouting && token.isCapital && (!token.isFirst || /\p{Ll}\p{Lu}|\d/u.test(token.raw)) && language !== 'de';
 
+const ASKED_BY_START = byStart(
+  PREDICATES.flatMap((predicate) => [
+    ...predicate.keys.map((phrase) => ({ predicate, phrase, isVerb: false })),
+    ...predicate.asks.map((phrase) => ({ predicate, phrase, isVerb: true })),
+  ]),
+);
+
 function matchPredicates(
   tokens: readonly Token[],
   position: number,
@@ -109,41 +141,62 @@ function matchPredicates(
   let length = 0;
   let score = 0;
   let found: { predicate: Predicate; isVerb: boolean }[] = [];
-  for (const predicate of PREDICATES) {
-    for (const [phrases, isVerb] of [
-      [predicate.keys, false],
-      [predicate.asks, true],
-    ] as const) {
-      for (const phrase of phrases) {
-        if (phrase.length < length || !phrase.every((part, offset) => sameWord(part, words[offset] ?? ''))) continue;
-        if (phrase.length === 1 && (isForeign || isStopWord(first, language))) continue;
-        const quality = phrase.length * 10 + (phrase.every((part, offset) => part === words[offset]) ? 5 : 0);
-        if (quality > score) [length, score, found] = [phrase.length, quality, []];
-        if (quality === score && !found.some((entry) => entry.predicate === predicate)) found.push({ predicate, isVerb });
-      }
-    }
+  for (const { predicate, phrase, isVerb } of ASKED_BY_START.get(first.slice(0, STEM)) ?? []) {
+    if (phrase.length < length || !phrase.every((part, offset) => sameWord(part, words[offset] ?? ''))) continue;
+    if (phrase.length === 1 && (isForeign || isStopWord(first, language))) continue;
+    const quality = phrase.length * 10 + (phrase.every((part, offset) => part === words[offset]) ? 5 : 0);
+    if (quality > score) [length, score, found] = [phrase.length, quality, []];
+    if (quality === score && !found.some((entry) => entry.predicate === predicate)) found.push({ predicate, isVerb });
   }
   if (length === 0) return null;
-  const raw = tokens.slice(position, position + length).map((token) => token.raw).join(' ');
-  return { length, predicates: found.map((entry) => entry.predicate), isVerb: found.every((entry) => entry.isVerb), raw };
+  const raw = tokens
+    .slice(position, position + length)
+    .map((token) => token.raw)
+    .join(' ');
+  return {
+    length,
+    predicates: found.map((entry) => entry.predicate),
+    isVerb: found.every((entry) => entry.isVerb),
+    raw,
+  };
 }
 
-function addPredicate(concepts: Concept[], found: { predicates: Predicate[]; isVerb: boolean; raw: string }): void {
+function addPredicate(
+  concepts: Concept[],
+  found: { predicates: Predicate[]; isVerb: boolean; raw: string },
+  isAfterWhich: boolean,
+): void {
   const [main] = found.predicates;
-  if (main === undefined || concepts.some((concept) => concept.predicates.some((known) => found.predicates.includes(known)))) return;
-  concepts.push(predicateConcept(found.predicates, found.isVerb, found.raw));
+  if (
+    main === undefined ||
+    concepts.some((concept) => concept.predicates.some((known) => found.predicates.includes(known)))
+  )
+    return;
+  const concept = predicateConcept(found.predicates, found.isVerb, found.raw);
+  // "Which company …": says what kind of thing the answer is, no note has to say so.
+  if (isAfterWhich && KINDS.has(main.id)) concepts.push({ ...concept, weight: 0.5, isRequired: false });
+  else concepts.push(concept);
 }
 
 export function predicateConcept(predicates: Predicate[], isVerb: boolean, raw: string): Concept {
   const forms = predicates.flatMap(({ keys }) => keys.map((phrase) => ({ phrase, strength: 1 })));
   // As it was asked, too: `raw` may be how the note says it.
-  if (!isVerb) forms.push({ phrase: wordsOf(raw), strength: 1.02 });
+  if (!isVerb && raw !== '') forms.push({ phrase: wordsOf(raw), strength: 1.02 });
   for (const id of predicates.flatMap((predicate) => predicate.also)) {
     for (const phrase of predicateById(id)?.keys ?? []) forms.push({ phrase, strength: 0.75 });
   }
   const verbs = predicates.flatMap((predicate) => predicate.asks);
   const label = predicates[0]?.label ?? fold(raw);
-  return { kind: 'predicate', label, weight: 2, isRequired: true, forms, verbs, predicates, isVerb };
+  return {
+    kind: 'predicate',
+    label,
+    weight: 2,
+    isRequired: !(isVerb && label === 'location') && fold(raw) !== 'due',
+    forms,
+    starts: byStart([...forms, ...verbs.map((phrase) => ({ phrase, strength: 0 }))]),
+    predicates,
+    isVerb,
+  };
 }
 
 function addWord(concepts: Concept[], token: Token, language: Language, isShouting: boolean): void {
@@ -152,13 +205,14 @@ function addWord(concepts: Concept[], token: Token, language: Language, isShouti
   const isProper = !isShouting && token.isCapital && language !== 'de' && (!token.isFirst || /\p{Ll}\p{Lu}/u.test(raw));
   const isMaybe = token.isCapital && !isShouting && !isProper;
   const kind = isProper || isMaybe ? 'name' : 'term';
+  const forms = [{ phrase: [word], strength: 1 }];
   concepts.push({
     kind,
     label: raw,
     weight: kind === 'name' ? 2.5 : 1,
     isRequired: isProper || (isMaybe && language !== 'de'),
-    forms: [{ phrase: [word], strength: 1 }],
-    verbs: [],
+    forms,
+    starts: byStart(forms),
     predicates: [],
     isVerb: false,
   });
@@ -168,7 +222,11 @@ function sharpenByWhere(concepts: Concept[], words: readonly string[]): void {
   if (!words.some((word) => WHERE.has(word))) return;
   concepts.forEach((concept, position) => {
     const ids = concept.predicates.map((predicate) => predicate.id);
-    const swap = ids.includes('birth date') ? 'birth place' : ids.includes('job') && ids.includes('employer') ? 'employer' : null;
+    const swap = ids.includes('birth date')
+      ? 'birth place'
+      : ids.includes('job') && ids.includes('employer')
+        ? 'employer'
+        : null;
     const predicate = swap === null ? undefined : predicateById(swap);
     if (predicate !== undefined) concepts[position] = predicateConcept([predicate], concept.isVerb, predicate.label);
   });
@@ -177,18 +235,39 @@ function sharpenByWhere(concepts: Concept[], words: readonly string[]): void {
 export function numberOf(text: string): number {
   const match = /(-?\d[\d.,\s]*)\s*([kKmM]?)/.exec(text);
   if (match === null) return Number.NaN;
-  const digits = (match[1] ?? '').trim().replace(/[.,](?=\d{3}\b)/g, '').replaceAll(/\s/g, '').replace(',', '.');
+  const digits = (match[1] ?? '')
+    .trim()
+    .replace(/[.,](?=\d{3}\b)/g, '')
+    .replaceAll(/\s/g, '')
+    .replace(',', '.');
   const unit = { k: 1_000, m: 1_000_000 }[(match[2] ?? '').toLowerCase()] ?? 1;
   return Number(digits) * unit;
+}
+
+/** The question that a statement answers: this attribute of that subject. */
+export function attributeQuestion(subject: string, attribute: string, predicates: Predicate[]): Question {
+  const about =
+    subject === ''
+      ? { text: '', language: 'en' as const, concepts: [], isSelf: true, numbers: [] }
+      : readQuestion(subject);
+  const asked =
+    predicates.length > 0 ? [predicateConcept(predicates, false, attribute)] : readQuestion(attribute).concepts;
+  return { ...about, concepts: [...about.concepts, ...asked] };
 }
 
 /** How well these words speak of the concept: 0, or the strength of the best form. */
 export function formStrength(concept: Concept, words: readonly string[], withVerbs = false): number {
   let best = 0;
-  for (const { phrase, strength } of concept.forms) {
-    if (strength > best && phraseAt(words, phrase) >= 0) best = strength;
-  }
-  if (best === 0 && withVerbs && concept.verbs.some((phrase) => phraseAt(words, phrase) >= 0)) return 0.9;
+  let isVerbMet = false;
+  words.forEach((word, at) => {
+    for (const { phrase, strength } of concept.starts.get(word.slice(0, STEM)) ?? []) {
+      if (strength <= best && strength > 0) continue;
+      if (!phrase.every((part, offset) => sameWord(part, words[at + offset] ?? ''))) continue;
+      if (strength > 0) best = strength;
+      else isVerbMet = true;
+    }
+  });
+  if (best === 0 && withVerbs && isVerbMet) return 0.9;
   if (best === 0 && concept.kind !== 'predicate' && words.length > 1) {
     const word = concept.forms[0]?.phrase[0] ?? '';
     for (let at = 0; at + 1 < words.length; at++) if (`${words[at]}${words[at + 1]}` === word) return 1;

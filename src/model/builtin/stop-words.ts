@@ -8,7 +8,7 @@ const STOP: Readonly<Record<Language, string>> = {
     what which who whom whose when where why how can could would should will shall may might must please tell show give find
     know remember need want get that this these those it its there their they them he she his her him you your any some if
     than then so not no now currently current many much more most all every each use used go goes going into out up over
-    under s t let say said mean means again also just only me`,
+    under s t let say said mean means again also just only me case take takes took make makes made nok eur usd chf gbp sek dkk pln`,
   de: `der die das den dem des ein eine einen einem einer eines ist sind war waren bin bist sein seine ihr ihre ihrer hat haben hatte habe
     von vom in im an am auf zu zum zur fur mit uber und oder was welche welcher welches welchen wer wen wem wessen wann wo
     wohin woher wie warum kann kannst konnen bitte sag sage zeig nenne gib dass es er sie sich nicht kein keine noch nun

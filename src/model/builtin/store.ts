@@ -4,7 +4,8 @@ import { explore, firstCalls } from './explore.ts';
 import { said, type Statement } from './intent.ts';
 import { callAll, reply, type Move, type PlannedCall } from './move.ts';
 import { planStatement, type Plan } from './store-plan.ts';
-import { readQuestion, type Question } from './question-concepts.ts';
+import { predicateById } from './predicates.ts';
+import { attributeQuestion, readQuestion, type Question } from './question-concepts.ts';
 import type { Step, Transcript } from './transcript.ts';
 
 export function store(statements: readonly Statement[], transcript: Transcript): Move {
@@ -12,27 +13,45 @@ export function store(statements: readonly Statement[], transcript: Transcript):
   const failure = transcript.steps.find((step) => isWrite(step) && step.value !== true);
   const position = statements.findIndex((_, at) => !done.has(at));
   const statement = statements[position];
-  if (failure !== undefined || statement === undefined) return reply('Everything has been written; report.', report(statements, transcript, failure));
+  if (failure !== undefined || statement === undefined)
+    return reply('Everything has been written; report.', report(statements, transcript, failure));
   const question = statementQuestion(statement);
   // The reads of statements before this one do not count as looks for this one.
   const first = lastWriteAt(transcript.steps);
   const isFresh = position > 0 && !transcript.steps.slice(first).some(({ call }) => call.name === 'search_memory');
-  if (transcript.turns === 0 || isFresh) return callAll('Look before writing: user.md and a search.', firstCalls(question));
+  if (transcript.turns === 0 || isFresh)
+    return callAll('Look before writing: user.md and a search.', firstCalls(question));
   const explored = explore(question, transcript.turns === 1 || position > 0 ? { ...transcript, turns: 1 } : transcript);
-  if (explored.next.length > 0 && transcript.turns < 14) return callAll('Read the notes this may belong to.', explored.next);
+  if (explored.next.length > 0 && transcript.turns < 14)
+    return callAll('Read the notes this may belong to.', explored.next);
   const plan = planStatement(statement, question, explored);
-  if (plan.kind === 'ask') return reply('This cannot be stored without an answer.', prefixDone(statements, done, plan.text));
-  if (plan.kind === 'known' && position === statements.length - 1 && done.size === 0) return reply('Nothing to change.', plan.text);
+  if (plan.kind === 'ask')
+    return reply('This cannot be stored without an answer.', prefixDone(statements, done, plan.text));
+  if (plan.kind === 'known' && position === statements.length - 1 && done.size === 0)
+    return reply('Nothing to change.', plan.text);
   return callAll('Write it and read it back.', writeCalls(plan, position));
 }
 
-export function statementQuestion(statement: Statement): Question {
-  const question = readQuestion(statement.what === '' ? statement.sentence : statement.what);
-  return statement.isMove && statement.subject === '' ? { ...question, isSelf: true } : question;
+const PLACES = ['city', 'address', 'home', 'location', 'headquarters'];
+
+function statementQuestion(statement: Statement): Question {
+  if (statement.isMove)
+    return attributeQuestion(
+      statement.subject,
+      'city',
+      PLACES.flatMap((id) => predicateById(id) ?? []),
+    );
+  if (statement.what === '') return readQuestion(statement.sentence);
+  return statement.subject === '' || !isEnglishVerb(statement)
+    ? readQuestion(statement.what)
+    : attributeQuestion(statement.subject, statement.attribute, []);
 }
 
+const isEnglishVerb = ({ what, subject, attribute }: Statement): boolean => what === `${attribute} of ${subject}`;
+
 function writeCalls(plan: Exclude<Plan, { kind: 'ask' }>, position: number): PlannedCall[] {
-  if (plan.kind === 'known') return [{ name: 'check_if_file_exists', args: [plan.path], variable: `known_${position}` }];
+  if (plan.kind === 'known')
+    return [{ name: 'check_if_file_exists', args: [plan.path], variable: `known_${position}` }];
   const calls: PlannedCall[] = [];
   plan.writes.forEach((write, at) => {
     calls.push({ ...write, variable: `saved_${position}_${at}` });
@@ -54,7 +73,8 @@ function writtenStatements(steps: readonly Step[]): Set<number> {
   return done;
 }
 
-const lastWriteAt = (steps: readonly Step[]): number => steps.findLastIndex(({ call }) => WRITE_VARIABLE.test(call.variable)) + 1;
+const lastWriteAt = (steps: readonly Step[]): number =>
+  steps.findLastIndex(({ call }) => WRITE_VARIABLE.test(call.variable)) + 1;
 
 function prefixDone(statements: readonly Statement[], done: ReadonlySet<number>, text: string): string {
   const saved = statements.filter((_, at) => done.has(at)).map(said);
@@ -66,8 +86,11 @@ function report(statements: readonly Statement[], transcript: Transcript, failur
     const why = typeof failure.value === 'string' ? failure.value : (failure.error ?? 'the result did not come back');
     return `I could not write ${String(failure.call.args[0])}: ${why.split('\n').at(-1) ?? why}. Shall I try again?`;
   }
-  const wrong = transcript.steps.find(({ call, value }) => call.variable.startsWith('check_') && typeof value !== 'string');
-  if (wrong !== undefined) return `I wrote ${String(wrong.call.args[0])}, but could not read it back. Shall I check again?`;
+  const wrong = transcript.steps.find(
+    ({ call, value }) => call.variable.startsWith('check_') && typeof value !== 'string',
+  );
+  if (wrong !== undefined)
+    return `I wrote ${String(wrong.call.args[0])}, but could not read it back. Shall I check again?`;
   const files = [...new Set(transcript.steps.filter(isWrite).map(({ call }) => String(call.args[0])))];
   if (files.length === 0) return `That is in your notes already: ${statements.map(said).join('; ')}.`;
   return `Noted: ${statements.map(said).join('; ')}.\n\nWritten: ${files.join(', ')}`;

@@ -7,10 +7,22 @@ import { numberOf, type Question } from './question-concepts.ts';
 const NUMBER = String.raw`[€$£]?\s?(\d[\d.,]*\s?[kKmM]?)\b`;
 const RANGE = new RegExp(`${NUMBER}\\s?%?\\s?(?:–|—|-|to|bis|à|until)\\s?${NUMBER}`);
 const BOUNDS: { pattern: RegExp; holds: (value: number, bound: number) => boolean }[] = [
-  { pattern: new RegExp(`(?:≥|>=|at least|from|ab|mindestens|au moins)\\s*${NUMBER}`, 'i'), holds: (value, bound) => value >= bound },
-  { pattern: new RegExp(`(?:≤|<=|up to|at most|bis zu|bis|jusqu'à|maximum)\\s*${NUMBER}`, 'i'), holds: (value, bound) => value <= bound },
-  { pattern: new RegExp(`(?:>|above|over|more than|exceed(?:s|ing)?|über|mehr als|plus de)\\s*${NUMBER}`, 'i'), holds: (value, bound) => value > bound },
-  { pattern: new RegExp(`(?:<|below|under|less than|unter|weniger als|moins de)\\s*${NUMBER}`, 'i'), holds: (value, bound) => value < bound },
+  {
+    pattern: new RegExp(`(?:≥|>=|at least|from|ab|mindestens|au moins)\\s*${NUMBER}`, 'i'),
+    holds: (value, bound) => value >= bound,
+  },
+  {
+    pattern: new RegExp(`(?:≤|<=|up to|at most|bis zu|bis|jusqu'à|maximum)\\s*${NUMBER}`, 'i'),
+    holds: (value, bound) => value <= bound,
+  },
+  {
+    pattern: new RegExp(`(?:>|above|over|more than|exceed(?:s|ing)?|über|mehr als|plus de)\\s*${NUMBER}`, 'i'),
+    holds: (value, bound) => value > bound,
+  },
+  {
+    pattern: new RegExp(`(?:<|below|under|less than|unter|weniger als|moins de)\\s*${NUMBER}`, 'i'),
+    holds: (value, bound) => value < bound,
+  },
 ];
 
 /** Undefined: the text states no rule. */
@@ -41,7 +53,7 @@ export function ruleAnswer(question: Question, candidates: readonly Candidate[])
   if (best === undefined) return null;
   const family = ruled.filter((candidate) => candidate.note === best.note && candidate.score >= best.score - 1.2);
   const holding = family.filter(({ fact }) => ruleHolds(ruleTextOf(fact) ?? '', value) === true);
-  if (holding.length === 0 || holding.length === family.length && family.length > 3) return null;
+  if (holding.length === 0 || (holding.length === family.length && family.length > 3)) return null;
   const top = holding.filter((candidate) => candidate.score >= (holding[0]?.score ?? 0) - 0.1);
   return answerText(top);
 }

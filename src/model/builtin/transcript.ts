@@ -43,6 +43,10 @@ export function readTranscript(messages: readonly ChatMessage[]): Transcript {
   return { question, filter, steps, turns };
 }
 
+/** Where the agent left characters out of a long result. */
+const GAP = /\s?…\s?\[\d+ (?:of \d+ )?characters left out/;
+const MAX_READS = 2;
+
 const isResult = (content: string): boolean => content.trimStart().startsWith('<result>');
 
 /** Everything from the first opening tag to the last closing one is filter: a forged closing tag frees nothing. */
@@ -52,16 +56,41 @@ function splitFilter(content: string): { question: string; filter: string } {
   const close = content.lastIndexOf('</filter>');
   const end = close > open ? close : content.length;
   const question = `${content.slice(0, open)} ${content.slice(end).replace('</filter>', '')}`.trim();
-  return { question, filter: content.slice(open, end).replaceAll(/<\/?filter>/g, ' ').trim() };
+  return {
+    question,
+    filter: content
+      .slice(open, end)
+      .replaceAll(/<\/?filter>/g, ' ')
+      .trim(),
+  };
 }
 
 function readResult(content: string): { values: PythonDict | undefined; error: string | null } {
   if (!isResult(content)) return { values: undefined, error: null };
-  const body = content.trim().replace(/^<result>\s*/, '').replace(/\s*<\/result>$/, '');
+  const whole = content
+    .trim()
+    .replace(/^<result>\s*/, '')
+    .replace(/\s*<\/result>$/, '');
+  const gap = GAP.exec(whole);
+  // What follows a gap may belong to another variable: it is not read at all.
+  const body = gap === null ? whole : whole.slice(0, gap.index);
   const isPair = body.startsWith('(');
   const { value, end } = parsePythonPrefix(body, isPair ? 1 : 0);
-  const rest = body.slice(end).replace(/^\s*,\s*/, '').replace(/\)\s*$/, '').trim();
+  if (gap !== null) return { values: isPythonDict(value) ? wholeLines(value) : undefined, error: null };
+  const rest = body
+    .slice(end)
+    .replace(/^\s*,\s*/, '')
+    .replace(/\)\s*$/, '')
+    .trim();
   return { values: isPythonDict(value) ? value : undefined, error: isPair ? rest : null };
+}
+
+/** The last value ends at the gap: its last line is a part, and half a number is a wrong number. */
+function wholeLines(values: PythonDict): PythonDict {
+  const last = Object.keys(values).at(-1);
+  const value = last === undefined ? undefined : values[last];
+  if (last === undefined || typeof value !== 'string') return values;
+  return { ...values, [last]: value.slice(0, value.lastIndexOf('\n') + 1) };
 }
 
 /** Notes by path, as last read; error strings of `read_file` are not notes. */
@@ -81,12 +110,16 @@ export function hitsSeen(steps: readonly Step[]): SearchHitSeen[] {
     if (call.name !== 'search_memory' || !Array.isArray(value)) continue;
     for (const item of value) {
       if (!isPythonDict(item) || typeof item['path'] !== 'string') continue;
-      hits.push({ path: item['path'], title: String(item['title'] ?? ''), snippet: String(item['snippet'] ?? '') });
+      hits.push({ path: item['path'], title: textOf(item['title']), snippet: textOf(item['snippet']) });
     }
   }
   return hits;
 }
 
+const textOf = (value: PythonValue | undefined): string => (typeof value === 'string' ? value : '');
+
+/** A call whose value was left out may be made once more. */
 export function wasCalled(steps: readonly Step[], name: string, first: string): boolean {
-  return steps.some(({ call }) => call.name === name && call.args[0] === first);
+  const calls = steps.filter(({ call }) => call.name === name && call.args[0] === first);
+  return calls.length >= MAX_READS || calls.some(({ value }) => value !== undefined);
 }
