@@ -39,7 +39,8 @@ export class GuestProcess {
   readonly #splitter = new LineSplitter(MAX_LINE_BYTES);
   readonly #ready = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
-  readonly #watch: NodeJS.Timeout;
+  /** From the first block on: before it the process has run no foreign code. */
+  #watch: NodeJS.Timeout | undefined;
   #current: CurrentBlock | null = null;
   #answering = false;
   #isReady = false;
@@ -70,8 +71,6 @@ export class GuestProcess {
       () => clearTimeout(startTimer),
       () => clearTimeout(startTimer),
     );
-    this.#watch = setInterval(() => this.#checkSize(), WATCH_INTERVAL_MS);
-    this.#watch.unref();
   }
 
   get pid(): number | undefined {
@@ -95,6 +94,7 @@ export class GuestProcess {
     if (this.#dead || this.#current !== null)
       return Promise.reject(new AppError('SANDBOX_FAILED', 'The sandbox process is not free'));
     if (options.signal.aborted) return Promise.reject(cancelled());
+    this.#watch ??= setInterval(() => this.#checkSize(), WATCH_INTERVAL_MS).unref();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => this.#end('timeout', `The block ran longer than ${options.timeoutMs / 1000} seconds and was ended`),

@@ -12,7 +12,7 @@ import { GuestProcess } from '../../src/sandbox/guest-process.ts';
 import { createNoWall, listKernelWalls, type KernelWall } from '../../src/sandbox/kernel-wall.ts';
 import { guestArguments, locateInterpreter } from '../../src/sandbox/launcher.ts';
 import { listTree } from '../../src/sandbox/process-tree.ts';
-import type { BlockOutcome, Sandbox } from '../../src/sandbox/sandbox.ts';
+import type { BlockOutcome, OnCall, Sandbox, SandboxRun } from '../../src/sandbox/sandbox.ts';
 import { runProbe } from '../../src/sandbox/self-test.ts';
 import { ensureSnapshot } from '../../src/sandbox/snapshot.ts';
 import { SANDBOX_CACHE } from '../helpers/sandbox-cache.ts';
@@ -40,7 +40,7 @@ function reached(canaries: PlantedCanaries, output: string): boolean {
   return output.includes(canaries.token) || port || killed;
 }
 
-describe('the control: without walls each vector reaches its canary', () => {
+describe('the control: without walls each vector reaches its canary', { concurrency: 2 }, () => {
   for (const vector of ESCAPE_VECTORS) {
     test(vector.name, async () => {
       await using canaries = await plantCanaries(directory);
@@ -51,7 +51,7 @@ describe('the control: without walls each vector reaches its canary', () => {
   }
 });
 
-describe('wall 2 alone: a bare interpreter under the permission wall', () => {
+describe('wall 2 alone: a bare interpreter under the permission wall', { concurrency: 2 }, () => {
   for (const vector of ESCAPE_VECTORS.filter(({ canary }) => canary !== 'environment')) {
     test(vector.name, async () => {
       await using canaries = await plantCanaries(directory);
@@ -94,19 +94,25 @@ for (const [title, walls] of [
 ] as readonly (readonly [string, readonly KernelWall[]])[]) {
   describe(title, () => {
     let sandbox: Sandbox;
-    before(() => {
+    let run: SandboxRun;
+    let onCall: OnCall;
+    // One run for all vectors, so that what one leaves behind in the interpreter would help the next.
+    before(async () => {
       sandbox = createSandbox({ require: 'process', cacheDirectory: SANDBOX_CACHE, kernelWalls: walls });
+      run = await sandbox.openRun({ onCall: (name, args, kwargs) => onCall(name, args, kwargs), signal });
     });
-    after(() => sandbox[Symbol.asyncDispose]());
+    after(async () => {
+      await run[Symbol.asyncDispose]();
+      await sandbox[Symbol.asyncDispose]();
+    });
 
     async function attackWith(code: string, canaries: PlantedCanaries): Promise<BlockOutcome> {
       await using memory = openTestRoot({ notes: { 'user.md': '# User\n' } });
-      const { onCall } = createMemoryFunctions({
+      ({ onCall } = createMemoryFunctions({
         root: memory.root,
         scopes: new Set(['memory:read', 'memory:write']),
         record: async () => {},
-      });
-      await using run = await sandbox.openRun({ onCall, signal });
+      }));
       const outcome = await run.execute(code, { timeoutMs: 5000, signal });
       await settle();
       assert.equal(reached(canaries, JSON.stringify(outcome)), false, JSON.stringify(outcome));
