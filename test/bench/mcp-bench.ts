@@ -1,6 +1,6 @@
 // Calls per second of the product (key, durable audit, usage, metrics, log) beside a bare SDK server, in pairs A B A B … in
 // one run; the medians and their ratio. Servers and load are processes of their own.
-// `node test/bench/mcp-bench.ts [--notes 10000] [--pairs 5] [--seconds 2] [--only fetch,search,list_files] [--legacy]`
+// `node test/bench/mcp-bench.ts [--notes 10000] [--pairs 5] [--seconds 2] [--only fetch,search,list_files] [--legacy] [--connections 16]`
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,6 @@ import type { BenchServerStats } from './mcp/bench-server.ts';
 import type { LoadOrder, LoadReport } from './mcp/load-client.ts';
 import { writeZipfCorpus } from './mcp/zipf-corpus.ts';
 
-const CONNECTIONS = 16;
 type Era = '2026-07-28' | '2025-11-25';
 
 interface BenchServer {
@@ -27,6 +26,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '2' },
     only: { type: 'string', default: 'fetch,search,list_files' },
     legacy: { type: 'boolean', default: false },
+    connections: { type: 'string', default: '16' },
     /** Must lie on a real disk: on tmpfs an fsync costs nothing. */
     directory: { type: 'string', default: '/var/tmp' },
   },
@@ -113,7 +113,7 @@ async function compare(load: ChildProcess, product: BenchServer, contest: Contes
   for (let pair = -1; pair < Number(values.pairs); pair++) {
     for (const side of sides) {
       const before = await statsOf(side.server);
-      const order = { port: side.server.port, requests: side.requests, connections: CONNECTIONS };
+      const order = { port: side.server.port, requests: side.requests, connections: Number(values.connections) };
       const report = await runLoad(load, { ...order, warmUpMs: 300, durationMs });
       const after = await statsOf(side.server);
       // The first pair only warms up.
