@@ -1,32 +1,9 @@
-// Where a listener listens: `host:port`, `[v6]:port`, `unix:PATH`, or the socket that systemd passed under its name.
+// What a listener can listen on besides the configured address: the socket that systemd passed under its name; and who
+// can reach it.
+import { isLoopback, type ListenAddress as ConfiguredAddress } from '../config/listen-address.ts';
 import { AppError } from '../lib/app-error.ts';
-import { isLoopbackAddress } from './middleware/client-address.ts';
 
-export type ListenAddress =
-  | { kind: 'tcp'; host: string; port: number }
-  | { kind: 'unix'; path: string }
-  | { kind: 'fd'; fd: number };
-
-/** `key` is the configuration key that an error names. */
-export function parseListenAddress(text: string, key: string): ListenAddress {
-  const wrong = (why: string): AppError =>
-    new AppError('CONFIG_INVALID', `${key} = "${text}": ${why}`, {
-      hint: 'Write "127.0.0.1:8081", "[::1]:8081" or "unix:/path/to.sock"',
-    });
-  if (text.startsWith('unix:')) {
-    const path = text.slice('unix:'.length);
-    if (!path.startsWith('/')) throw wrong('the path of a Unix socket must be absolute');
-    // The kernel's limit for sun_path, less the final NUL.
-    if (Buffer.byteLength(path) > 103) throw wrong('the path of a Unix socket may have 103 bytes at most');
-    return { kind: 'unix', path };
-  }
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  if (host === undefined) throw wrong('this is not an address with a port');
-  const port = Number(match?.[3]);
-  if (port > 65_535) throw wrong('a port is at most 65535');
-  return { kind: 'tcp', host, port };
-}
+export type ListenAddress = ConfiguredAddress | { kind: 'fd'; fd: number };
 
 /** Sockets passed by systemd, by name (`FileDescriptorName=`), and only if they are meant for this process. */
 export function systemdSockets(
@@ -43,7 +20,7 @@ export function systemdSockets(
 
 /** True when others on the network could reach it. A Unix socket and a socket from systemd are guarded by whoever made them. */
 export function isReachableByOthers(address: ListenAddress): boolean {
-  return address.kind === 'tcp' && address.host !== 'localhost' && !isLoopbackAddress(address.host);
+  return address.kind === 'tcp' && !isLoopback(address);
 }
 
 /** First keys are never made on an address that others can reach: without one the daemon does not start there. */

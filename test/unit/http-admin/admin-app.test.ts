@@ -135,7 +135,7 @@ test('wrong input is 400 with what is wrong, unknown things are 404, and both na
   ];
   for (const [path, init] of wrong) {
     const response = await app.request(path, init);
-    assert.equal(response.status, 400, `${path} ${String(init.body)}`);
+    assert.equal(response.status, 400, `${path} ${JSON.stringify(init.body)}`);
     assert.equal(await codeOf(response), 'INVALID_INPUT');
   }
   const missing = await app.request('/keys/k_none', { method: 'DELETE' });

@@ -54,7 +54,8 @@ test('secrets are taken out of fields, messages and errors', () => {
   const text = readFileSync(file, 'utf8');
   assert.ok(!text.includes('Q7Q7'), text);
   assert.ok(!text.includes('Alice'));
-  assert.match(String((linesOf(file)[0]?.['err'] as { message: string }).message), /refused mema_admin_\[redacted\]/);
+  const logged = linesOf(file)[0]?.['err'] as { message: string } | undefined;
+  assert.match(logged?.message ?? '', /refused mema_admin_\[redacted\]/);
 });
 
 test('reopen follows a rotated file', () => {
