@@ -5,6 +5,7 @@ import type { Question } from './question-concepts.ts';
 import { wordsOf } from './words.ts';
 
 const MAX_SUMMARY_FACTS = 14;
+const MAX_VALUE = 1500;
 
 export function readableKey(key: string): string {
   return key.replaceAll('_', ' ').trim();
@@ -19,7 +20,11 @@ export function subjectOf(note: NoteView, fact: Fact): string {
   return parts.length === 0 ? owner : `${owner} — ${parts.join(', ')}`;
 }
 
-export function factSentence(note: NoteView, fact: Fact): string {
+export function factSentence(note: NoteView, whole: Fact): string {
+  const fact =
+    whole.value.length > MAX_VALUE
+      ? { ...whole, value: `${whole.value.slice(0, MAX_VALUE)} … (shortened, the rest is in the note)` }
+      : whole;
   if (fact.kind === 'sentence') return fact.value;
   if (fact.kind === 'bullet') {
     const under = [...fact.context.map(readableKey), ...(fact.context.length === 0 ? fact.section.slice(-1) : [])];

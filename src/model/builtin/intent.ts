@@ -21,6 +21,8 @@ export interface Statement {
 export type Intent = { kind: 'ask' } | { kind: 'forget'; what: string } | { kind: 'store'; statements: Statement[] };
 
 const MAX_STATEMENTS = 5;
+/** Longer texts are no statements of one fact; the patterns below would take long over them, too. */
+const MAX_STATEMENT_CHARACTERS = 2000;
 const FILLER =
   /^(?:fyi|btw|by the way|for your information|just so you know|heads up|actually|also|übrigens|au fait|por cierto|a propos|a proposito|bu arada)\b[,:]?\s+/i;
 const FRESH =
@@ -28,6 +30,7 @@ const FRESH =
 
 export function readIntent(question: string): Intent {
   const text = question.replace(/\s+/g, ' ').trim().replace(FILLER, '');
+  if (text.length > MAX_STATEMENT_CHARACTERS) return { kind: 'ask' };
   const forget = FORGET_PREFIX.exec(text);
   if (forget !== null && !/^(to|que|de|die|dass)\b/i.test(text.slice(forget[0].length).trim()))
     return {

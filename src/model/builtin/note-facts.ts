@@ -32,18 +32,25 @@ export interface NoteView {
   facts: Fact[];
 }
 
+/** A longer line is text, whatever it looks like. */
+const MAX_LINE = 4000;
+const MAX_HEADING = 300;
+
 type FactSeed = Omit<Fact, 'path' | 'words' | 'links' | 'value' | 'section'>;
 
 export function readNoteView(path: string, text: string): NoteView {
   const lines = text.split(/\r?\n/);
-  const heading = lines.map((line) => /^#\s+(.+?)\s*#*$/.exec(line)?.[1]).find((found) => found !== undefined);
-  const title = plainText(heading ?? humanName(path));
+  const heading = lines.map((line) => /^#\s+(\S.*)$/.exec(line)?.[1]).find((found) => found !== undefined);
+  const title = headingText(heading ?? humanName(path));
   const view: NoteView = { path, title, text, lines, titleWords: [], facts: [] };
   const pathWords = wordsOf(path.replace(/\.md$/i, '').replace(/^entities\//, ''));
   view.titleWords = path === 'user.md' ? wordsOf(title) : [...new Set([...wordsOf(title), ...pathWords])];
   collectFacts(view);
   return view;
 }
+
+/** `## Title ##` is closed with marks that are no part of it. */
+const headingText = (text: string): string => plainText(text.slice(0, MAX_HEADING).trimEnd().replace(/\s#+$/, ''));
 
 function collectFacts(view: NoteView): void {
   const headings: { depth: number; text: string }[] = [];
@@ -57,12 +64,20 @@ function collectFacts(view: NoteView): void {
     return fact;
   };
   view.lines.forEach((raw, line) => {
+    if (raw.length > MAX_LINE) {
+      for (let at = 0; at < raw.length; at += MAX_LINE) {
+        const rawValue = raw.slice(at, at + MAX_LINE).trim();
+        if (rawValue !== '')
+          add({ kind: 'sentence', key: '', context: [], line, valueStart: raw.indexOf(rawValue, at), rawValue });
+      }
+      return;
+    }
     if (/^\s*(```|~~~)/.test(raw)) isFenced = !isFenced;
-    const heading = isFenced ? null : /^(#{1,6})\s+(.+?)\s*#*$/.exec(raw);
+    const heading = isFenced ? null : /^(#{1,6})\s+(\S.*)$/.exec(raw);
     if (heading !== null) {
       const depth = (heading[1] ?? '').length;
       while ((headings.at(-1)?.depth ?? 0) >= depth) headings.pop();
-      headings.push({ depth, text: plainText(heading[2] ?? '') });
+      headings.push({ depth, text: headingText(heading[2] ?? '') });
       parents.length = 0;
     }
     if (heading !== null || raw.trim() === '' || /^\s*(```|~~~|---+$|===+$|\*\*\*+$)/.test(raw)) {
@@ -148,7 +163,7 @@ function splitPair(
   isBullet: boolean,
 ): { key: string; rawValue: string; valueStart: number } | null {
   const body = raw.slice(offset);
-  const match = /^\s*((?:\[\[[^\]]*\]\]|[^:[\]]){1,80}?)\s*(?:\*\*|__)?[:：](?:\*\*|__)?(?=\s|$)\s*/u.exec(body);
+  const match = /^\s*((?:\[\[[^[\]]{0,300}\]\]|[^:[\]]){1,80}?)\s*(?:\*\*|__)?[:：](?:\*\*|__)?(?=\s|$)\s*/u.exec(body);
   const key = (match?.[1] ?? '').replace(/^(\*\*|__)/, '').trim();
   if (match === null || key === '' || wordsOf(key).length > (isBullet ? 7 : 5) || /[.!?]\s/.test(key)) return null;
   const rawValue = body.slice(match[0].length).trimEnd();
@@ -176,7 +191,7 @@ function readTableLine(
 /** A `|` inside a link or after a backslash does not end a cell. */
 function splitCells(raw: string): { text: string; start: number }[] {
   const cells: { text: string; start: number }[] = [];
-  const pattern = /((?:\[\[[^\]]*\]\]|\\.|[^|\\])*)\|/gy;
+  const pattern = /((?:\[\[[^[\]]{0,300}\]\]|\\.|[^|\\])*)\|/gy;
   pattern.lastIndex = raw.indexOf('|') + 1;
   for (let match = pattern.exec(raw); match !== null; match = pattern.exec(raw)) {
     const inner = match[1] ?? '';

@@ -1,8 +1,9 @@
 // Links in a note, as paths to try, and its Markdown as plain text. Never leaves the root: `..` above it is dropped.
 import { posix } from 'node:path';
 
-const WIKI = /\[\[([^\]|#]+)(?:#([^\]|]*))?(?:\\?\|([^\]]*))?\]\]/g;
-const MARKDOWN = /\[([^\]]*)\]\(([^)\s]+?\.md)(?:#[^)]*)?\)/g;
+// Bounded, so that a note full of brackets costs no more than any other.
+const WIKI = /\[\[([^[\]|#]{1,300})(?:#([^[\]|]{0,300}))?(?:\\?\|([^[\]]{0,300}))?\]\]/g;
+const MARKDOWN = /\[([^[\]]{0,300})\]\(([^)\s]{1,300}?\.md)(?:#[^)]{0,300})?\)/g;
 
 /** The targets as written, with `.md`, made relative to the root where they start with `./` or `../`. */
 export function linkTargets(text: string, fromPath: string): string[] {
@@ -40,9 +41,9 @@ export function plainText(markdown: string): string {
     .replace(WIKI, (_, target: string, _heading: string | undefined, alias: string | undefined) =>
       alias === undefined || alias === '' ? linkName(target) : alias,
     )
-    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/\[([^[\]]{0,300})\]\([^)]{0,500}\)/g, '$1')
     .replace(/(\*\*|__|`)/g, '')
-    .replace(/(^|\s)\*(\S[^*]*)\*/g, '$1$2')
+    .replace(/(^|\s)\*(\S[^*]{0,300})\*/g, '$1$2')
     .replace(/\\\|/g, '|')
     .trim();
 }

@@ -62,13 +62,15 @@ const FOREIGN = new Set(
 );
 const ENGLISH_ANYWAY = new Set(['base', 'state', 'place', 'time', 'fun', 'travel']);
 const WHERE = new Set(['where', 'wo', 'donde', 'gdzie', 'nerede', 'nereli', 'dove', 'onde', 'ou']);
+const MAX_QUESTION_CHARACTERS = 2000;
 const WHICH = new Set(wordsOf('which welche welcher welches quelle quel que cual ktora ktory ktore hangi quale qual'));
 const KINDS = new Set(['employer', 'client', 'project', 'supplier', 'team', 'contact', 'city', 'friend', 'colleague']);
 const NAME_WORDS = new Set(
   wordsOf('name names named called nombre nom nome imie nazwa isim ismi heisst heissen adi llama chiama chama'),
 );
 
-export function readQuestion(text: string): Question {
+export function readQuestion(asked: string): Question {
+  const text = asked.slice(0, MAX_QUESTION_CHARACTERS);
   const words = wordsOf(text);
   const language = languageOf(words);
   const tokens = tokensOf(text);

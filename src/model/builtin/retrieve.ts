@@ -13,6 +13,8 @@ import { phraseAt, wordsOf } from './words.ts';
 const TIE = 0.09;
 const SAME_TOPIC = 0.75;
 const MAX_LISTED = 10;
+/** Enough to show that notes disagree; each more is compared with all the others. */
+const MAX_VERSIONS = 4;
 const ABOUT =
   /\b(tell me about|who is|who s|who was|what do you know|what is known|summari[sz]e|describe|everything about|wer ist|was weisst du|qui est|quien es|kim|kto to|chi e|quem e|parle moi|erzahl|opowiedz|o que sabe)\b/;
 const COUNT = /\b(how many|wie viele|combien|cuant[oa]s|ile|kac|quant[ie]|quant[oa]s)\b/;
@@ -141,6 +143,7 @@ function contradictions(
   if (concept === undefined) return [];
   const versions: Candidate[] = [best];
   const add = (candidate: Candidate): void => {
+    if (versions.length >= MAX_VERSIONS) return;
     if (!versions.some((known) => sameValue(known.fact.value, candidate.fact.value))) versions.push(candidate);
   };
   for (const candidate of accepted) {

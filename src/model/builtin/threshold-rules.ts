@@ -4,7 +4,7 @@ import { answerText } from './answer-text.ts';
 import type { Candidate } from './find-answer.ts';
 import { numberOf, type Question } from './question-concepts.ts';
 
-const NUMBER = String.raw`[€$£]?\s?(\d[\d.,]*\s?[kKmM]?)\b`;
+const NUMBER = String.raw`[€$£]?\s?(\d[\d.,]{0,20}\s?[kKmM]?)\b`;
 const RANGE = new RegExp(`${NUMBER}\\s?%?\\s?(?:–|—|-|to|bis|à|until)\\s?${NUMBER}`);
 const BOUNDS: { pattern: RegExp; holds: (value: number, bound: number) => boolean }[] = [
   {

@@ -1,0 +1,67 @@
+// Notes as facts: bullets, nesting, tables, headings, links; and no note may cost much more than its size.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readNoteView } from '../../../src/model/builtin/note-facts.ts';
+import { linkTargets, pathsToTry } from '../../../src/model/builtin/note-links.ts';
+import { ruleHolds } from '../../../src/model/builtin/threshold-rules.ts';
+
+const seen = (text: string): string[] =>
+  readNoteView('a/b.md', text).facts.map(({ kind, key, value, context }) =>
+    [kind, key, value, context.join('/')].join(' | '),
+  );
+
+test('bullets, nested bullets and sentences', () => {
+  assert.deepEqual(
+    seen('# T\n\n- **SLA:**\n  - SEV-1: 30 min\n- link: [[x/y.md#H|Alias]]\n- at 10:30 sharp\n\nOne. Two: three.\n'),
+    [
+      'pair | SLA | SEV-1: 30 min | ',
+      'pair | SEV-1 | 30 min | SLA',
+      'pair | link | Alias | ',
+      'bullet |  | at 10:30 sharp | ',
+      'sentence |  | One. | ',
+      'sentence |  | Two: three. | ',
+    ],
+  );
+});
+
+test('a bar inside a link ends no cell', () => {
+  assert.deepEqual(seen('| a | b |\n|---|:-:|\n| [[p.md|P]] | 2 \\| 3 |\n'), [
+    'cell | a | P | 2 | 3',
+    'cell | b | 2 | 3 | P',
+  ]);
+});
+
+test('titles and sections', () => {
+  const note = readNoteView('x.md', '# C# notes ##\n\n## One\n\n### Two\n\n- a: b\n');
+  assert.equal(note.title, 'C# notes');
+  assert.deepEqual(note.facts[0]?.section, ['One', 'Two']);
+});
+
+test('links never lead out of the root', () => {
+  assert.deepEqual(linkTargets('[[../../../etc/passwd]] [[../c|C]] [x](../../y.md) [[k]]', 'a/b/n.md'), [
+    'a/c.md',
+    'k.md',
+    'y.md',
+  ]);
+  assert.deepEqual(linkTargets('[x](../../../y.md) [w](https://x.example/y.md)', 'a/n.md'), []);
+  assert.deepEqual(pathsToTry('k.md', 'a/n.md'), ['k.md', 'a/k.md', 'entities/k.md']);
+});
+
+test('rules with numbers', () => {
+  const cases: [string, number, boolean | undefined][] = [
+    ['above 15 %', 15, false],
+    ['≥ 500k', 500_000, true],
+    ['11–15 %', 12, true],
+    ['$100k–$500k', 300_000, true],
+    ['up to 10', 11, false],
+    ['ARR below $100k', 80_000, true],
+    ['no rule', 5, undefined],
+  ];
+  for (const [text, value, holds] of cases) assert.equal(ruleHolds(text, value), holds, text);
+});
+
+test('a note made to be slow is read like any other', { timeout: 8000 }, () => {
+  for (const part of ['[', '| [[', '*a ', ': ', '[[a|', '# a   ', '**'])
+    assert.ok(readNoteView('x.md', `${part.repeat(800)}|\n`.repeat(60)).lines.length > 0);
+  assert.ok(readNoteView('x.md', '['.repeat(500_000)).facts.length > 100);
+});
