@@ -178,7 +178,7 @@ function readTableLine(
 ): { header: string[] } {
   const cells = splitCells(raw);
   if (table === null) return { header: cells.map((cell) => plainText(cell.text)) };
-  if (cells.every((cell) => /^:?-{2,}:?$|^-$/.test(cell.text))) return table;
+  if (cells.every((cell) => /^:?-+:?$/.test(cell.text))) return table;
   cells.forEach((cell, column) => {
     if (cell.text === '') return;
     const context = cells.filter((_, other) => other !== column).map((other) => plainText(other.text));
