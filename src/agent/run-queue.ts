@@ -8,8 +8,6 @@ export interface RunQueueOptions {
   maxQueuedRuns: number;
 }
 
-export const defaultRunQueueOptions: RunQueueOptions = { maxConcurrentRuns: 32, maxQueuedRuns: 256 };
-
 export class QueueFullError extends AppError {
   readonly retryAfterS: number;
   constructor(retryAfterS: number) {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OfflineAdmin } from '../daemon/open-offline.ts';
-import { AppError, ERROR_STATUS, type ErrorCode } from '../lib/app-error.ts';
+import { AppError, isErrorCode } from '../lib/app-error.ts';
 import { becomeOwner } from './become-owner.ts';
 import type { CliContext } from './cli-context.ts';
 import { assertSameState } from './daemon-link.ts';
@@ -93,7 +93,7 @@ function createClient(
 async function problemOf(response: Response): Promise<AppError> {
   const text = await response.text();
   const { error } = parseProblem(text);
-  const code = error?.code !== undefined && isErrorCode(error.code) ? error.code : 'INTERNAL';
+  const code = isErrorCode(error?.code) ? error.code : 'INTERNAL';
   return new AppError(code, error?.message ?? `The admin API answered with HTTP ${response.status}`, {
     hint: error?.hint ?? 'Look into the log of the daemon',
   });
@@ -107,8 +107,4 @@ function parseProblem(text: string): { error?: { code?: string; message?: string
     if (error instanceof SyntaxError) return {};
     throw error;
   }
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(ERROR_STATUS, code);
 }

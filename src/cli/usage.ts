@@ -1,20 +1,9 @@
 // `mem-agent usage report`: calls, tokens and time, per key, tool, backend or day.
 import type { Command } from 'commander';
+import type { UsageReportRow } from '../usage/usage-report.ts';
 import { openAdminClient } from './admin-client.ts';
 import type { RunCommand } from './run-command.ts';
 import { formatTable } from './terminal.ts';
-
-interface UsageRow {
-  group: string;
-  calls: number;
-  errors: number;
-  inputTokens: number;
-  outputTokens: number;
-  modelMs: number;
-  turns: number;
-  notesRead: number;
-  notesWritten: number;
-}
 
 export function addUsageCommand(program: Command, run: RunCommand): void {
   program
@@ -27,14 +16,14 @@ export function addUsageCommand(program: Command, run: RunCommand): void {
       run(async (context) => {
         await using admin = await openAdminClient(context);
         const report = (await admin.call('GET', `/usage?${new URLSearchParams(options).toString()}`)) as {
-          rows: UsageRow[];
+          rows: UsageReportRow[];
         };
         context.terminal.show(report, () => usageTable(options.by, report.rows));
       }),
     );
 }
 
-function usageTable(by: string, rows: readonly UsageRow[]): string {
+function usageTable(by: string, rows: readonly UsageReportRow[]): string {
   if (rows.length === 0) return 'Nothing was used in that time.';
   return formatTable(
     [by.toUpperCase(), 'CALLS', 'ERRORS', 'TOKENS IN', 'TOKENS OUT', 'MODEL S', 'TURNS', 'READ', 'WRITTEN'],

@@ -2,7 +2,7 @@
 import type { AgentService } from '../agent/agent-service.ts';
 import type { LoginFailureLog } from '../auth/login-failure-log.ts';
 import type { HttpPorts } from '../http/ports.ts';
-import { ERROR_STATUS, type ErrorCode } from '../lib/app-error.ts';
+import { isErrorCode } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { MemoryRoot } from '../memory/memory-root.ts';
 import type { Events } from '../telemetry/events.ts';
@@ -65,8 +65,4 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
     logger: input.logger.child({ component: 'http' }),
     clock: input.clock,
   };
-}
-
-function isErrorCode(code: string | undefined): code is ErrorCode {
-  return code !== undefined && code in ERROR_STATUS;
 }

@@ -3,8 +3,7 @@ import { createMemoryFunctions } from '../agent/functions/memory-functions.ts';
 import { AgentService } from '../agent/agent-service.ts';
 import { readSystemPromptFile, systemPrompt } from '../agent/system-prompt.ts';
 import type { Config } from '../config/config.ts';
-import type { ErrorCode } from '../lib/app-error.ts';
-import { ERROR_STATUS } from '../lib/app-error.ts';
+import { isErrorCode } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { MemoryRoot } from '../memory/memory-root.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
@@ -70,8 +69,4 @@ function agentOptions({ agent, model }: Config): ReturnType<ConstructorParameter
     maxOutputTokens: model.maxOutputTokens,
     contextTokens: model.contextTokens,
   };
-}
-
-function isErrorCode(code: string | undefined): code is ErrorCode {
-  return code !== undefined && code in ERROR_STATUS;
 }

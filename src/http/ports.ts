@@ -1,4 +1,5 @@
 // What the listeners need from the rest of the daemon. `daemon/compose.ts` fills every port; nothing here knows how.
+import type { AgentResult as RunResult } from '../agent/ports.ts';
 import type { AuditCall, AuditLog } from '../audit/audit-log.ts';
 import type { KeyFailure } from '../auth/open-key-store.ts';
 import type { Principal } from '../auth/principal.ts';
@@ -23,18 +24,8 @@ export interface AskAgentRequest {
   auditCall: AuditCall;
 }
 
-export interface AgentResult {
-  reply: string;
-  backend: string;
-  model: string;
-  degraded: boolean;
-  turns: number;
-  inputTokens: number;
-  outputTokens: number;
-  modelMs: number;
-  notesRead: number;
-  notesWritten: number;
-}
+/** What a client and its usage see of a run. */
+export type AgentResult = Omit<RunResult, 'truncated'>;
 
 export interface RequestFacts {
   listener: ListenerName;

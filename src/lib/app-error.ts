@@ -43,6 +43,11 @@ export const ERROR_STATUS = {
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
+/** For a code that crossed a boundary as text. */
+export function isErrorCode(code: string | undefined): code is ErrorCode {
+  return code !== undefined && Object.hasOwn(ERROR_STATUS, code);
+}
+
 export interface AppErrorOptions {
   /** What the reader can do about it. */
   hint?: string;

@@ -1,4 +1,4 @@
-// What every long-lived part reports about itself, and the vocabulary of its life.
+// What every long-lived part reports about itself.
 
 export type ComponentState = 'ok' | 'degraded' | 'failed' | 'starting';
 
@@ -9,9 +9,4 @@ export interface ComponentHealth {
   sinceIso: string;
   /** Facts worth showing; never a secret, a path of a note or a question. */
   details?: Record<string, unknown>;
-}
-
-export interface LongLived extends AsyncDisposable {
-  start(): void | Promise<void>;
-  drain?(deadlineMs: number): Promise<void>;
 }

@@ -2,42 +2,14 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createRandom, createZipf } from '../zipf-words.ts';
 
-const VOCABULARY = 50_000;
 const NOTES_A_DIRECTORY = 1000;
 
 export interface ZipfCorpus {
   paths: string[];
   /** One to four words each. */
   queries: string[];
-}
-
-/** Small, seeded, good enough. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function createZipf(random: () => number): () => string {
-  const cumulative: number[] = [];
-  let sum = 0;
-  for (let rank = 1; rank <= VOCABULARY; rank++) cumulative.push((sum += 1 / rank));
-  return () => {
-    const wanted = random() * sum;
-    let low = 0;
-    let high = VOCABULARY - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((cumulative[middle] ?? 0) < wanted) low = middle + 1;
-      else high = middle;
-    }
-    return `w${low.toString(36)}x`;
-  };
 }
 
 export function writeZipfCorpus(directory: string, notes: number, queryCount: number): ZipfCorpus {
