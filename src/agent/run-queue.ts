@@ -8,14 +8,6 @@ export interface RunQueueOptions {
   maxQueuedRuns: number;
 }
 
-export class QueueFullError extends AppError {
-  readonly retryAfterS: number;
-  constructor(retryAfterS: number) {
-    super('QUEUE_FULL', 'Too many questions are waiting already', { hint: `Try again in ${retryAfterS} s` });
-    this.retryAfterS = retryAfterS;
-  }
-}
-
 interface Waiting {
   principalId: string;
   sinceMs: number;
@@ -84,7 +76,7 @@ export class RunQueue {
     const own = this.#waiting.get(principalId);
     const { maxQueuedRuns } = this.#options;
     const limit = own === undefined ? maxQueuedRuns + Math.floor(maxQueuedRuns * NEWCOMER_SHARE) : maxQueuedRuns;
-    if (this.#queued >= limit) throw new QueueFullError(this.retryAfterS());
+    if (this.#queued >= limit) throw queueFull(this.retryAfterS());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = {
       principalId,
@@ -145,6 +137,13 @@ export class RunQueue {
     if (queue.length === 0) this.#waiting.delete(waiting.principalId);
     this.#queued -= 1;
   }
+}
+
+function queueFull(retryAfterS: number): AppError {
+  return new AppError('QUEUE_FULL', 'Too many questions are waiting already', {
+    hint: `Try again in ${retryAfterS} s`,
+    retryAfterS,
+  });
 }
 
 function draining(): AppError {

@@ -35,6 +35,10 @@ export const ERROR_STATUS = {
   CANCELLED: 499,
   SANDBOX_UNAVAILABLE: 503,
   SANDBOX_FAILED: 500,
+  CONSENT_REQUIRED: 403,
+  BUDGET_EXCEEDED: 402,
+  PRIVACY_REFUSED: 403,
+  WORKER_FAILED: 503,
   QUEUE_FULL: 429,
   DRAINING: 503,
   UNSUPPORTED: 501,
@@ -52,6 +56,8 @@ export interface AppErrorOptions {
   /** What the reader can do about it. */
   hint?: string;
   cause?: unknown;
+  /** When it may work again, for `Retry-After`. */
+  retryAfterS?: number;
 }
 
 export class AppError extends Error {
@@ -59,12 +65,14 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly hint: string | undefined;
+  readonly retryAfterS: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;
     this.status = ERROR_STATUS[code];
     this.hint = options.hint;
+    this.retryAfterS = options.retryAfterS;
   }
 
   /** Message and hint as one line, for a terminal or a tool result. */

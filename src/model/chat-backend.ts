@@ -13,6 +13,34 @@ export interface ChatRequest {
   signal: AbortSignal;
   /** Called with the text so far while it streams; true means the rest is of no use. Paid backends ignore it. */
   isComplete(text: string): boolean;
+  /** What may leave this machine for whoever asks; left out, nothing may. */
+  cloud?: CloudPermit;
+  /** True once the run has changed a note: then nobody may start it again from its question. */
+  hasWritten?: boolean;
+  /** What the waiting client is told, such as that a model is being loaded. */
+  onProgress?(message: string): void;
+}
+
+/** One caller's consent, money and audit for text that leaves this machine. `daemon/` fills it from the key. */
+export interface CloudPermit {
+  /** The owner of the notes has agreed that this key's questions may go to a cloud model. */
+  readonly consent: boolean;
+  /** Sets aside what a request may cost at most. Throws BUDGET_EXCEEDED, and then nothing may leave. */
+  reserve(maxCostUsd: number): CloudReservation;
+  /** Resolves when the egress is in the audit. Throws AUDIT_UNAVAILABLE, and then nothing may leave. */
+  recordEgress(egress: Egress): Promise<void>;
+}
+
+export interface CloudReservation {
+  /** What it did cost; the rest is free again. Called exactly once, with 0 when nothing was spent. */
+  settle(costUsd: number): void;
+}
+
+export interface Egress {
+  backend: string;
+  model: string;
+  sizeBytes: number;
+  redactions: number;
 }
 
 /** A memory call that can run without Python; only `builtin` gives these. `variable` is the Python name it is assigned to. */
@@ -36,6 +64,8 @@ export interface ChatReply {
   model: string;
   /** True when this is not the model the operator asked for (`builtin`, or a fallback). */
   degraded: boolean;
+  /** Only a backend that costs money knows it. */
+  costUsd?: number;
   directCalls?: readonly DirectCall[];
 }
 
@@ -44,7 +74,10 @@ export interface BackendStatus {
   reason: string;
 }
 
-/** Errors: `MODEL_UNAVAILABLE` (refused, timed out, 5xx), `MODEL_FAILED` (4xx), `MODEL_PROTOCOL`, `CANCELLED`. */
+/**
+ * Errors: `MODEL_UNAVAILABLE` (refused, timed out, 5xx), `MODEL_FAILED` (4xx), `MODEL_PROTOCOL`, `CANCELLED`; of a cloud
+ * backend also `CONSENT_REQUIRED`, `BUDGET_EXCEEDED`, `PRIVACY_REFUSED`, `AUDIT_UNAVAILABLE`, each before a byte has left.
+ */
 export interface ChatBackend {
   readonly name: string;
   complete(request: ChatRequest): Promise<ChatReply>;

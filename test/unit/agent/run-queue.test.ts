@@ -1,7 +1,8 @@
 // Places, turns between principals, bounds, cancellation and drain.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { QueueFullError, RunQueue } from '../../../src/agent/run-queue.ts';
+import { AppError } from '../../../src/lib/app-error.ts';
+import { RunQueue } from '../../../src/agent/run-queue.ts';
 import type { Clock } from '../../../src/lib/clock.ts';
 
 const signal = new AbortController().signal;
@@ -62,7 +63,7 @@ test('a full queue refuses with a time to come back; somebody new still gets in'
   const place = await queue.enter('a', signal);
   const waiting = Array.from({ length: 8 }, () => queue.enter('a', signal));
   await assert.rejects(queue.enter('a', signal), (error: unknown) => {
-    assert.ok(error instanceof QueueFullError);
+    assert.ok(error instanceof AppError);
     assert.equal(error.code, 'QUEUE_FULL');
     assert.equal(error.status, 429);
     assert.equal(error.retryAfterS, 45);
