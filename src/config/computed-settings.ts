@@ -30,10 +30,16 @@ export function fillComputed({ values, sources, env, cwd, home }: ComputeInput):
   fill('runtime.dir', () => defaultRuntimeDir(env, textOf('state.dir'), isStateGiven));
   fill('admin.socket', () => ({ path: join(textOf('runtime.dir'), 'admin.sock'), source: 'default (in runtime.dir)' }));
 
+  fill('worker.socket', () => ({
+    path: join(textOf('runtime.dir'), 'worker.sock'),
+    source: 'default (in runtime.dir)',
+  }));
+
   const baseUrl = textOf('model.base_url');
   if (values.get('model.backend') === 'auto') {
-    values.set('model.backend', baseUrl === '' ? 'builtin' : 'openai');
-    sources.set('model.backend', `computed (model.base_url is ${baseUrl === '' ? 'not set' : 'set'})`);
+    const [server] = serversIn(values);
+    values.set('model.backend', server === undefined ? 'builtin' : 'openai');
+    sources.set('model.backend', `computed (${server === undefined ? 'no model server is set' : `${server} is set`})`);
   }
   if (values.get('model.trust') === '') {
     const local = values.get('model.backend') === 'builtin' || isLocalUrl(baseUrl);
@@ -42,8 +48,20 @@ export function fillComputed({ values, sources, env, cwd, home }: ComputeInput):
   }
 }
 
+/** The keys that name a model server. */
+export function serversIn(values: ReadonlyMap<string, SettingValue>): string[] {
+  const keys: readonly [key: string, unset: string][] = [
+    ['worker.profile', 'none'],
+    ['model.base_url', ''],
+    ['model.backends', ''],
+    ['openrouter.api_key', ''],
+  ];
+  return keys.flatMap(([key, unset]) => (String(values.get(key)) === unset ? [] : [key]));
+}
+
 /** A server nobody but this machine runs: only there may notes go without the cloud rules. */
 export function isLocalUrl(url: string): boolean {
+  if (url.startsWith('unix:')) return true;
   const parsed = URL.parse(url);
   return parsed !== null && isLoopbackHost(parsed.hostname);
 }

@@ -2,8 +2,10 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import type { SettingValue } from './config-key.ts';
+import { serversIn } from './computed-settings.ts';
 import { parseListenAddress, socketPathProblem } from './listen-address.ts';
 import { readTextFile } from './read-text-file.ts';
+import { urlProblem } from './value-rules.ts';
 
 export interface CrossProblem {
   key: string;
@@ -22,6 +24,7 @@ const NOT_MORE_THAN: readonly (readonly [string, string])[] = [
   ['http.headers_timeout_ms', 'http.request_timeout_ms'],
   ['agent.block_timeout_ms', 'agent.deadline_ms'],
   ['model.max_output_tokens', 'model.context_tokens'],
+  ['worker.backoff_first_ms', 'worker.backoff_max_ms'],
   ['sandbox.standby', 'sandbox.max_processes'],
   ['sandbox.memory_bytes', 'sandbox.rss_limit_bytes'],
 ];
@@ -33,6 +36,7 @@ export function crossCheck(values: Values): CrossProblem[] {
     ...checkDirectories(values),
     ...checkLimits(values),
     ...checkModel(values),
+    ...checkWorker(values),
     ...checkFiles(values),
   ];
 }
@@ -90,14 +94,34 @@ function checkLimits(values: Values): CrossProblem[] {
 }
 
 function checkModel(values: Values): CrossProblem[] {
-  if (values.get('model.backend') !== 'openai' || values.get('model.base_url') !== '') return [];
-  const message = 'it needs model.base_url, which is not set';
+  if (values.get('model.backend') !== 'openai' || serversIn(values).length > 0) return [];
+  const message = 'it needs a server, and neither model.base_url nor worker.profile is set';
   return [{ key: 'model.backend', message, fix: 'Set model.base_url, for example http://127.0.0.1:8000/v1' }];
+}
+
+function checkWorker(values: Values): CrossProblem[] {
+  const profile = textOf(values, 'worker.profile');
+  const listen = textOf(values, 'worker.listen');
+  const problems: CrossProblem[] = [];
+  if (profile === 'command' && textOf(values, 'worker.command') === '') {
+    problems.push({ key: 'worker.command', message: 'the profile "command" needs it', fix: 'Name the executable' });
+  }
+  if (profile === 'external') {
+    const url = listen === '' ? textOf(values, 'model.base_url') : listen;
+    const problem = url === '' ? 'an external worker needs its address' : urlProblem(url);
+    if (problem !== undefined) {
+      problems.push({ key: 'worker.listen', message: problem, fix: 'Write it as http://127.0.0.1:8000/v1' });
+    }
+  } else if (listen !== '' && !/^(unix:\/.+|(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5})$/.test(listen)) {
+    const message = 'a model server that mem-agent starts must only be reachable from this machine';
+    problems.push({ key: 'worker.listen', message, fix: 'Use unix:/path/to.sock or 127.0.0.1:PORT, or leave it out' });
+  }
+  return problems;
 }
 
 /** Files that were named must be there: a missing filters file must not mean "no filters". */
 function checkFiles(values: Values): CrossProblem[] {
-  return ['memory.filters_file', 'agent.system_prompt_file'].flatMap((key) => {
+  return ['memory.filters_file', 'agent.system_prompt_file', 'privacy.rules_file'].flatMap((key) => {
     const path = textOf(values, key);
     const file = path === '' ? undefined : readTextFile(path);
     if (file === undefined || file.kind === 'text') return [];

@@ -3,6 +3,7 @@
 import ipaddr from 'ipaddr.js';
 import { AppError } from '../lib/app-error.ts';
 import type { ConfigKey, SettingValue } from './config-key.ts';
+import { backendsProblem } from './backend-entry.ts';
 import { isHost, LISTEN_FORMAT, parseListenAddress } from './listen-address.ts';
 
 /** What a value of this key has to be, as the end of "it must be …". */
@@ -52,10 +53,12 @@ function listenProblem(text: string): string | undefined {
   }
 }
 
-function urlProblem(text: string): string | undefined {
+/** What is wrong with the address of a model server, or undefined. */
+export function urlProblem(text: string): string | undefined {
+  if (/^unix:(?:\/\/)?\/[^:]+(?::\/.*)?$/.test(text)) return undefined;
   const url = URL.parse(text);
   if (url === null) return 'it is no URL';
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'it must start with http:// or https://';
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'it must start with http://, https:// or unix:/';
   if (url.username !== '' || url.password !== '') return 'it must not hold a password';
   if (url.search !== '' || url.hash !== '') return 'it must not have a ? or # part';
   return undefined;
@@ -64,6 +67,7 @@ function urlProblem(text: string): string | undefined {
 function listProblem(row: ConfigKey, entries: readonly string[]): string | undefined {
   const rule = row.item;
   if (rule === undefined) return undefined;
+  if (rule === 'backend') return backendsProblem(entries, urlProblem);
   const wrong = entries.find((entry) => !ITEM_RULES[rule].test(entry));
   return wrong === undefined ? undefined : `an entry is not ${ITEM_RULES[rule].says}`;
 }
@@ -71,6 +75,7 @@ function listProblem(row: ConfigKey, entries: readonly string[]): string | undef
 const ITEM_RULES = {
   host: { says: 'HOST or HOST:PORT', test: isHostEntry },
   origin: { says: 'an origin like https://host or http://host:8080', test: isOrigin },
+  env: { says: 'NAME=VALUE', test: (entry: string) => /^[A-Za-z_][A-Za-z0-9_]*=[^\0]*$/.test(entry) },
   cidr: { says: 'an address or a range like 10.0.0.0/8', test: isRange },
 };
 

@@ -28,7 +28,7 @@ test('every key is explained: value, source, documentation, default', () => {
   assert.deepEqual(of('http.allowed_hosts'), [['a'], 'flag --http.allowed-hosts', [], false]);
   assert.deepEqual(of('http.listen'), ['127.0.0.1:8081', 'default', '127.0.0.1:8081', false]);
   assert.deepEqual(of('admin.socket').slice(1, 3), ['default (in runtime.dir)', 'admin.sock in runtime.dir']);
-  assert.deepEqual(of('model.backend').slice(0, 2), ['builtin', 'computed (model.base_url is not set)']);
+  assert.deepEqual(of('model.backend').slice(0, 2), ['builtin', 'computed (no model server is set)']);
   assert.ok(explained.every(({ doc, source }) => doc.endsWith('.') && source !== ''));
 });
 
@@ -44,7 +44,7 @@ test('a reload says what took effect and what waits for a restart', () => {
   });
   assert.deepEqual(diffConfig(before, after), {
     applied: ['log.level'],
-    needRestart: ['state.dir', 'runtime.dir', 'http.listen', 'http.allowed_hosts', 'admin.socket'],
+    needRestart: ['state.dir', 'runtime.dir', 'http.listen', 'http.allowed_hosts', 'admin.socket', 'worker.socket'],
   });
 });
 
