@@ -1,7 +1,8 @@
 // Fills the admin API's ports, for the running daemon and for the CLI without one.
 import { explainConfig } from '../config/explain.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
-import type { AdminPorts, RunningPorts } from '../http/admin/admin-ports.ts';
+import type { AdminPorts, ModelsPort, RunningPorts, WorkerPort } from '../http/admin/admin-ports.ts';
+import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ComponentHealth } from '../lib/component.ts';
 import { usageReport } from '../usage/usage-report.ts';
@@ -17,8 +18,19 @@ export interface AdminPortsInput {
   state(): string;
   listeners(): Readonly<Record<string, string>>;
   startedAtMs: number | null;
+  /** Left out: none is configured. */
+  worker?: WorkerPort | null;
+  models?: ModelsPort;
   running: RunningPorts | null;
 }
+
+const NO_MODELS: ModelsPort = {
+  list: () => [],
+  listModels: async () => [],
+  async test(name) {
+    throw new AppError('NOT_FOUND', `There is no backend ${name}`, { hint: 'See: mem-agent models list' });
+  },
+};
 
 export function createAdminPorts(input: AdminPortsInput): AdminPorts {
   const { parts } = input;
@@ -34,6 +46,8 @@ export function createAdminPorts(input: AdminPortsInput): AdminPorts {
     state: input.state,
     startedAtMs: input.startedAtMs,
     health: input.health,
+    worker: input.worker ?? null,
+    models: input.models ?? NO_MODELS,
     running: input.running,
   };
 }

@@ -12,8 +12,10 @@ import { createConfigRoutes } from './config.ts';
 import { createKeysRoutes } from './keys.ts';
 import { createLeasesRoutes } from './leases.ts';
 import { createLogLevelRoutes } from './log-level.ts';
+import { createModelsRoutes } from './models.ts';
 import { createStatusRoutes } from './status.ts';
 import { createUsageRoutes } from './usage.ts';
+import { createWorkerRoutes } from './worker.ts';
 
 export interface AdminAppOptions {
   /** Told of every answer of 500 and above. */
@@ -48,6 +50,8 @@ function mountRoutes(app: AdminApp, ports: AdminPorts, options: AdminAppOptions)
     createLogLevelRoutes,
     createStatusRoutes,
     createLeasesRoutes,
+    createWorkerRoutes,
+    createModelsRoutes,
   ];
   for (const create of resources) app.route('/', create(ports));
   app.doc('/openapi.json', {

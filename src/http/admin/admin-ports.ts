@@ -9,6 +9,46 @@ import type { ExplainedKey } from '../../config/explain.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ComponentHealth } from '../../lib/component.ts';
 import type { UsageReportOptions, UsageReportRow } from '../../usage/usage-report.ts';
+import type { Worker } from '../../worker/worker.ts';
+
+/** The supervised model worker, wherever it runs; any `Worker` satisfies it. */
+export type WorkerPort = Pick<
+  Worker,
+  'name' | 'status' | 'startNow' | 'stopNow' | 'restartNow' | 'probe' | 'logs' | 'followLogs'
+>;
+
+/** Who may answer, in the order they are asked. */
+export interface ModelsPort {
+  list(): readonly BackendInfo[];
+  /** The models a backend of the list offers now. Throws MODEL_UNAVAILABLE, MODEL_PROTOCOL, … */
+  listModels(name: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Asks a backend of the list one tiny question, with nothing of a memory in it. Throws what the backend throws. */
+  test(name: string, signal: AbortSignal): Promise<BackendTest>;
+}
+
+export interface BackendInfo {
+  name: string;
+  /** Groups are asked from the lowest priority number up; backends of one priority share the load. */
+  priority: number;
+  /** `cloud`: consent, budget and the privacy screen stand in front. */
+  trust: 'local' | 'cloud';
+  state: 'ok' | 'degraded' | 'failed';
+  reason: string;
+  /** Null for a backend without one. */
+  breaker: 'closed' | 'open' | 'half-open' | null;
+  requestsRunning: number;
+}
+
+export interface BackendTest {
+  model: string;
+  durationMs: number;
+  timeToFirstTokenMs: number;
+  inputTokens: number;
+  outputTokens: number;
+  text: string;
+  /** Only a backend that costs money knows it. */
+  costUsd?: number;
+}
 
 /** Only a running daemon has these. */
 export interface RunningPorts {
@@ -43,5 +83,8 @@ export interface AdminPorts {
   listeners(): Readonly<Record<string, string>>;
   startedAtMs: number | null;
   health(): Readonly<Record<string, ComponentHealth>>;
+  /** Null when none is configured. */
+  worker: WorkerPort | null;
+  models: ModelsPort;
   running: RunningPorts | null;
 }

@@ -1,5 +1,6 @@
 // Intent before effect for every admin operation that reads or changes a key or the configuration.
 // Guarantees: if the intent cannot be written nothing happens; if the outcome cannot, what was done is undone where it can be.
+import type { NoteOperation } from '../../audit/audit-log.ts';
 import { AppError, toAppError } from '../../lib/app-error.ts';
 import type { HttpContext } from '../env.ts';
 import type { AdminPorts } from './admin-ports.ts';
@@ -8,6 +9,8 @@ export interface AuditedOperation<T> {
   action: string;
   args?: unknown;
   effect(): T | Promise<T>;
+  /** What it changed, with the state before and after, as a record of its own. */
+  change?(result: T): NoteOperation;
   /** Called when the effect happened but its outcome could not be recorded. */
   undo?(result: T): Promise<unknown>;
 }
@@ -32,6 +35,7 @@ export async function audited<T>(c: HttpContext, ports: AdminPorts, operation: A
     throw error;
   }
   try {
+    if (operation.change !== undefined) await call.operation(operation.change(result));
     await call.finish({ outcome: 'ok', durationMs: durationMs() });
   } catch (error) {
     await operation.undo?.(result);

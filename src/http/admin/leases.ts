@@ -2,11 +2,9 @@
 // Guarantees: a lease ends when its connection does, whoever closes it, and never holds up a drain.
 import { createRoute } from '@hono/zod-openapi';
 import { createAdminRouter, requireScope, type AdminApp } from './admin-route.ts';
-import type { AdminPorts, RunningPorts } from './admin-ports.ts';
+import type { AdminPorts } from './admin-ports.ts';
 import { requireRunning } from './audited.ts';
-
-/** A line now and then, so that a half-dead connection is noticed. */
-const BEAT_MS = 15_000;
+import { openStream } from './open-stream.ts';
 
 export function createLeasesRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
@@ -21,41 +19,18 @@ export function createLeasesRoutes(ports: AdminPorts): AdminApp {
         },
       },
     }),
-    (c) =>
-      new Response(leaseStream(requireRunning(ports).leases, c.req.raw.signal), {
-        headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' },
-      }),
+    (c) => {
+      const { leases } = requireRunning(ports);
+      return openStream({
+        gone: c.req.raw.signal,
+        closing: leases.closing,
+        attach(write) {
+          const release = leases.attach();
+          write({ attached: leases.attached, pid: process.pid });
+          return release;
+        },
+      });
+    },
   );
   return app;
-}
-
-function leaseStream(leases: RunningPorts['leases'], gone: AbortSignal): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let end = (): void => undefined;
-  return new ReadableStream({
-    start(controller) {
-      const release = leases.attach();
-      const beat = setInterval(() => controller.enqueue(encoder.encode('{"beat":true}\n')), BEAT_MS);
-      let ended = false;
-      end = () => {
-        if (ended) return;
-        ended = true;
-        clearInterval(beat);
-        gone.removeEventListener('abort', close);
-        leases.closing.removeEventListener('abort', close);
-        release();
-      };
-      const close = (): void => {
-        end();
-        controller.close();
-      };
-      controller.enqueue(encoder.encode(`${JSON.stringify({ attached: leases.attached, pid: process.pid })}\n`));
-      if (gone.aborted || leases.closing.aborted) return close();
-      gone.addEventListener('abort', close);
-      leases.closing.addEventListener('abort', close);
-    },
-    cancel() {
-      end();
-    },
-  });
 }

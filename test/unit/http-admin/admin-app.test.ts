@@ -30,6 +30,14 @@ const ROUTES: [method: string, path: string, scope: 'admin:read' | 'admin:write'
   ['GET', '/status', 'admin:read'],
   ['POST', '/drain', 'admin:write'],
   ['GET', '/leases', 'admin:read'],
+  ['GET', '/worker', 'admin:read'],
+  ['POST', '/worker/start', 'admin:write'],
+  ['POST', '/worker/stop', 'admin:write'],
+  ['POST', '/worker/restart', 'admin:write'],
+  ['POST', '/worker/probe', 'admin:write'],
+  ['GET', '/worker/logs', 'admin:read'],
+  ['GET', '/models', 'admin:read'],
+  ['POST', '/models/test', 'admin:write', {}],
 ];
 
 test('every route wants its scope, none is open without a caller, and the table is whole', async () => {

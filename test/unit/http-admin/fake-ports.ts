@@ -3,7 +3,7 @@ import type { AuditOutcome } from '../../../src/audit/audit-log.ts';
 import type { Principal, Scope } from '../../../src/auth/principal.ts';
 import type { CreatedKey, KeyInfo } from '../../../src/auth/open-key-store.ts';
 import { parseKeyRequest, type CreateKeyRequest } from '../../../src/auth/key-request.ts';
-import type { AdminPorts, RunningPorts } from '../../../src/http/admin/admin-ports.ts';
+import type { AdminPorts, BackendInfo, RunningPorts, WorkerPort } from '../../../src/http/admin/admin-ports.ts';
 import type { AdminApp } from '../../../src/http/admin/admin-route.ts';
 import { createAdminApp } from '../../../src/http/admin/admin-app.ts';
 import { createAdminRouter } from '../../../src/http/admin/admin-route.ts';
@@ -17,7 +17,7 @@ export interface FakePorts {
   drained: AbortController;
 }
 
-export function createFakePorts(options: { running?: boolean } = {}): FakePorts {
+export function createFakePorts(options: { running?: boolean; worker?: WorkerPort } = {}): FakePorts {
   const events: string[] = [];
   const audit: FakePorts['audit'] = { failBegin: false, failFinish: false, outcomes: [] };
   const keys = new Map<string, KeyInfo>();
@@ -65,7 +65,9 @@ export function createFakePorts(options: { running?: boolean } = {}): FakePorts 
         events.push(`intent ${intent.action} by ${intent.actor.id} over ${intent.transport}`);
         return {
           callId: 'c',
-          operation: async () => undefined,
+          async operation({ operation, before, after }) {
+            events.push(`${operation} from ${before} to ${after}`);
+          },
           async finish(outcome) {
             if (audit.failFinish) throw unavailable();
             audit.outcomes.push(outcome);
@@ -132,9 +134,35 @@ export function createFakePorts(options: { running?: boolean } = {}): FakePorts 
     listeners: () => ({ http: 'http://127.0.0.1:1' }),
     startedAtMs: 0,
     health: () => ({ memory: { state: 'ok', reason: 'fine', sinceIso: '2026-01-01T00:00:00.000Z' } }),
+    worker: options.worker ?? null,
+    models: {
+      list: () => [backend('local', 0), backend('slow', 1), backend('broken', 1)],
+      async listModels(name, signal) {
+        if (name === 'slow')
+          return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+        if (name === 'broken') throw new AppError('MODEL_UNAVAILABLE', 'refused', { hint: 'start it' });
+        return ['mem-agent'];
+      },
+      async test(name) {
+        events.push(`test ${name}`);
+        if (name === 'broken') throw new AppError('MODEL_UNAVAILABLE', 'refused', { hint: 'start it' });
+        return {
+          model: 'mem-agent',
+          durationMs: 12,
+          timeToFirstTokenMs: 3,
+          inputTokens: 9,
+          outputTokens: 2,
+          text: ' yes\n',
+        };
+      },
+    },
     running: options.running === false ? null : running,
   };
   return { ports, events, audit, keys, drained };
+}
+
+function backend(name: string, priority: number): BackendInfo {
+  return { name, priority, trust: 'local', state: 'ok', reason: 'fine', breaker: 'closed', requestsRunning: 0 };
 }
 
 function record(seq: number): ReturnType<AdminPorts['audit']['tail']>[number] {

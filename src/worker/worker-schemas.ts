@@ -1,0 +1,63 @@
+// The shapes of worker.ts as zod schemas, one source for the socket between daemon and worker and for the admin API.
+import { z } from 'zod';
+import { WORKER_STATES, type WorkerLogLine, type WorkerProbe, type WorkerStatus } from './worker.ts';
+
+const gpu = z.object({
+  index: z.number(),
+  name: z.string(),
+  memoryUsedBytes: z.number(),
+  memoryTotalBytes: z.number(),
+  utilisationRatio: z.number(),
+  temperatureCelsius: z.number().nullable(),
+});
+
+const failure = z.object({
+  atIso: z.string(),
+  kind: z.enum(['crash', 'stall', 'load', 'canary', 'spawn']),
+  reason: z.string(),
+  logTail: z.array(z.string()).readonly(),
+  metrics: z.string(),
+});
+
+export const workerStatusSchema = z.object({
+  name: z.string(),
+  profile: z.string(),
+  state: z.enum(WORKER_STATES),
+  reason: z.string(),
+  sinceIso: z.string(),
+  pid: z.number().nullable(),
+  baseUrl: z.string().nullable(),
+  servedModel: z.string(),
+  lease: z.enum(['load', 'compile', 'sleep']).nullable(),
+  isAsleep: z.boolean(),
+  requestsRunning: z.number(),
+  restarts: z.number(),
+  retryInMs: z.number().nullable(),
+  lastProgressIso: z.string().nullable(),
+  lastCanaryIso: z.string().nullable(),
+  lastFailure: failure.nullable(),
+  gpus: z.array(gpu).readonly(),
+}) satisfies z.ZodType<WorkerStatus>;
+
+export const workerLogLineSchema = z.object({
+  seq: z.number(),
+  timeIso: z.string(),
+  stream: z.enum(['stdout', 'stderr', 'supervisor']),
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  source: z.string(),
+  text: z.string(),
+}) satisfies z.ZodType<WorkerLogLine>;
+
+export const workerProbeSchema = z.object({
+  ok: z.boolean(),
+  steps: z
+    .array(
+      z.object({
+        step: z.enum(['health', 'models', 'completion']),
+        ok: z.boolean(),
+        durationMs: z.number(),
+        detail: z.string(),
+      }),
+    )
+    .readonly(),
+}) satisfies z.ZodType<WorkerProbe>;
