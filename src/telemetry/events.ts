@@ -38,6 +38,7 @@ export interface Events {
     timeToFirstTokenMs?: number;
     inputTokens?: number;
     outputTokens?: number;
+    costUsd?: number;
   }): void;
   runQueued(event: { waitMs: number }): void;
   runRejected(event: { reason: string }): void;
@@ -77,10 +78,12 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       metrics.modelRequest({
         backend: event.backend,
         outcome: event.outcome,
+        durationSeconds: event.durationMs / 1000,
         ...(event.timeToFirstTokenMs === undefined ? {} : { ttftSeconds: event.timeToFirstTokenMs / 1000 }),
         ...(event.inputTokens === undefined ? {} : { inputTokens: event.inputTokens }),
         ...(event.outputTokens === undefined ? {} : { outputTokens: event.outputTokens }),
       });
+      if (event.costUsd !== undefined) metrics.workers.modelCost({ backend: event.backend, costUsd: event.costUsd });
       logger[event.outcome === 'ok' ? 'debug' : 'warn'](event, 'model answered');
     },
     runQueued(event) {

@@ -1,8 +1,10 @@
 // The daemon's Prometheus metrics as typed functions over a registry of its own.
 // Guarantees: prefix `memagent_`, base units, bounded label values, never a key name, a path or a question in a label.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createBoundedLabel, MCP_METHODS } from './bounded-label.ts';
+import { createMetricFactory } from './metric-factory.ts';
+import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.ts';
 
 const TOOL_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
 const TTFT_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -15,6 +17,8 @@ export interface MetricsOptions {
 }
 
 export interface Metrics extends Disposable {
+  /** Models, workers, and what leaves the machine. */
+  readonly workers: WorkerMetrics;
   setReady(ready: boolean): void;
   mcpRequest(request: { transport: string; method: string; protocol: string; code: string }): void;
   httpRequest(request: { listener: string; route: string; method: string; status: number }): void;
@@ -24,6 +28,7 @@ export interface Metrics extends Disposable {
   modelRequest(request: {
     backend: string;
     outcome: string;
+    durationSeconds: number;
     ttftSeconds?: number;
     inputTokens?: number;
     outputTokens?: number;
@@ -40,6 +45,8 @@ export interface Metrics extends Disposable {
   sqliteBusy(): void;
   /** Runs before every scrape; for gauges that are cheaper to ask for than to keep. A throwing collector ends the scrape. */
   onCollect(collect: () => void): void;
+  /** Prometheus text of others that is passed on behind ours: the model server's own metrics. */
+  passOn(text: () => string): void;
   render(): Promise<string>;
   readonly contentType: string;
 }
@@ -48,20 +55,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const collectors: (() => void)[] = [];
+  const passedOn: (() => string)[] = [];
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
 
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> =>
-    new Counter({ name: `memagent_${name}`, help, labelNames: [...labelNames], registers: [registry] });
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> =>
-    new Gauge({ name: `memagent_${name}`, help, labelNames: [...labelNames], registers: [registry] });
-  const histogram = <L extends string>(
-    name: string,
-    help: string,
-    buckets: number[],
-    labelNames: readonly L[] = [],
-  ): Histogram<L> =>
-    new Histogram({ name: `memagent_${name}`, help, buckets, labelNames: [...labelNames], registers: [registry] });
+  const factory = createMetricFactory(registry);
+  const { counter, gauge, histogram } = factory;
 
   gauge('build_info', 'Constant 1; the version is in the labels', ['version', 'commit', 'node']).set(
     options.buildInfo,
@@ -85,6 +84,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const agentTurns = histogram('agent_turns', 'Model turns a run took', AGENT_TURNS);
   const emptyReplies = counter('agent_empty_replies_total', 'Runs that ended in an empty reply');
   const modelRequests = counter('model_requests_total', 'Requests to a model backend', ['backend', 'outcome']);
+  const modelDuration = histogram('model_duration_seconds', 'Time of a whole turn of a model', TOOL_SECONDS, [
+    'backend',
+  ]);
   const modelTtft = histogram('model_ttft_seconds', 'Time to the first token', TTFT_SECONDS, ['backend']);
   const modelTokens = counter('model_tokens_total', 'Tokens read (input) and written (output) by a backend', [
     'backend',
@@ -124,6 +126,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const boundOther = createBoundedLabel(128);
 
   return {
+    workers: createWorkerMetrics(factory),
     setReady: (isReady) => ready.set(isReady ? 1 : 0),
     mcpRequest: ({ transport, method, protocol, code }) =>
       mcpRequests.inc({
@@ -141,9 +144,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     agentRun: ({ turns }) => agentTurns.observe(turns),
     agentEmptyReply: () => emptyReplies.inc(),
-    modelRequest({ backend, outcome, ttftSeconds, inputTokens, outputTokens }) {
+    modelRequest({ backend, outcome, durationSeconds, ttftSeconds, inputTokens, outputTokens }) {
       const bounded = boundOther(backend);
       modelRequests.inc({ backend: bounded, outcome: boundOther(outcome) });
+      modelDuration.observe({ backend: bounded }, durationSeconds);
       if (ttftSeconds !== undefined) modelTtft.observe({ backend: bounded }, ttftSeconds);
       if (inputTokens !== undefined) modelTokens.inc({ backend: bounded, direction: 'input' }, inputTokens);
       if (outputTokens !== undefined) modelTokens.inc({ backend: bounded, direction: 'output' }, outputTokens);
@@ -167,9 +171,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
     authFailure: (reason) => authFailures.inc({ reason: boundOther(reason) }),
     sqliteBusy: () => sqliteBusy.inc(),
     onCollect: (collect) => void collectors.push(collect),
+    passOn: (text) => void passedOn.push(text),
     async render() {
       for (const collect of collectors) collect();
-      return registry.metrics();
+      return (await registry.metrics()) + passedOn.map((text) => text()).join('');
     },
     contentType: registry.contentType,
     [Symbol.dispose]() {
