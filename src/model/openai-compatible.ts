@@ -33,7 +33,7 @@ export function openOpenAiBackend(options: OpenAiOptions): OpenAiBackend {
 }
 
 export class OpenAiBackend implements ChatBackend, AsyncDisposable {
-  readonly name = 'openai';
+  readonly name: string;
   readonly #options: OpenAiOptions;
   readonly #http: ModelHttp;
   readonly #discovery: ModelDiscovery;
@@ -42,6 +42,7 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
   #status: BackendStatus;
 
   constructor(options: OpenAiOptions) {
+    this.name = options.name ?? 'openai';
     this.#options = options;
     this.#context = { server: parseBaseUrl(options.baseUrl).shown, apiKey: options.apiKey };
     this.#http = new ModelHttp(options);

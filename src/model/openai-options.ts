@@ -2,6 +2,8 @@
 import { AppError } from '../lib/app-error.ts';
 
 export interface OpenAiOptions {
+  /** Its label in metrics, logs and answers; left out: `openai`. */
+  name?: string;
   /** `http://host:port/v1`, or `unix:/path/to.sock` (then `/v1` on it). Without a path `/v1` is meant. */
   baseUrl: string;
   apiKey?: string;
