@@ -2,7 +2,7 @@
 // Guarantees: the reply is never empty; every limit, cancellation and failed audit is an error with its own code.
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../lib/app-error.ts';
-import type { ChatReply } from '../model/chat-backend.ts';
+import type { ChatReply, CloudPermit } from '../model/chat-backend.ts';
 import { BlockRunner } from './block-runner.ts';
 import { Conversation } from './conversation.ts';
 import { adviceOn, lastTurnNotice, MALFORMED_LIMIT, malformedError } from './corrections.ts';
@@ -48,7 +48,17 @@ class AgentRun {
   readonly #progress: Progress;
   readonly #conversation: Conversation;
   readonly #functions: ReturnType<AgentPorts['openFunctions']>;
-  readonly #model = { backend: '', model: '', degraded: false, turns: 0, inputTokens: 0, outputTokens: 0, modelMs: 0 };
+  readonly #cloud: CloudPermit | undefined;
+  readonly #model = {
+    backend: '',
+    model: '',
+    degraded: false,
+    turns: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    modelMs: 0,
+    costUsd: 0,
+  };
   #malformedInARow = 0;
 
   constructor(request: AgentRequest, ports: AgentPorts, scope: RunScope) {
@@ -58,6 +68,7 @@ class AgentRun {
     this.#progress = new Progress((progress) => request.onProgress(progress));
     this.#conversation = new Conversation(ports.systemPrompt(), withFilters(request.question, ports.filters()));
     this.#functions = ports.openFunctions({ runId: this.#runId, requestId, principal, auditCall });
+    this.#cloud = request.cloud;
     this.#model.backend = ports.backend.name;
   }
 
@@ -111,10 +122,14 @@ class AgentRun {
       ports: this.#ports,
       scope: this.#scope,
       progress: this.#progress,
-      runId: this.#runId,
       turn: this.#model.turns,
-      messages,
-      maxOutputTokens: Math.min(options.maxOutputTokens, outputRoom),
+      ask: {
+        runId: this.#runId,
+        messages,
+        maxOutputTokens: Math.min(options.maxOutputTokens, outputRoom),
+        hasWritten: this.#functions.counts().notesWritten > 0,
+        ...(this.#cloud !== undefined && { cloud: this.#cloud }),
+      },
     });
     this.#count(answer);
     return answer;
@@ -128,6 +143,7 @@ class AgentRun {
     spent.inputTokens += answer.inputTokens;
     spent.outputTokens += answer.outputTokens;
     spent.modelMs += answer.durationMs;
+    spent.costUsd += answer.costUsd ?? 0;
     if (!answer.tokensEstimated) this.#conversation.calibrate(answer.inputTokens);
   }
 

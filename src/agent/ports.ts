@@ -2,7 +2,7 @@
 import type { AuditCall } from '../audit/audit-log.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { ChatBackend } from '../model/chat-backend.ts';
+import type { ChatBackend, CloudPermit } from '../model/chat-backend.ts';
 import type { OnCall, Sandbox } from '../sandbox/sandbox.ts';
 
 export interface AgentOptions {
@@ -41,6 +41,8 @@ export interface AgentRequest {
   onProgress(progress: AgentProgress): void;
   /** On the monotonic clock; left out, the deadline counts from now. */
   deadlineAtMs?: number;
+  /** What of this run may leave the machine; left out, nothing may. */
+  cloud?: CloudPermit;
 }
 
 export interface AgentSpent {
@@ -51,6 +53,8 @@ export interface AgentSpent {
   inputTokens: number;
   outputTokens: number;
   modelMs: number;
+  /** What paid backends charged. */
+  costUsd: number;
   notesRead: number;
   notesWritten: number;
   /** Something was left out of what the model saw. */

@@ -7,7 +7,8 @@ export class RunError extends AppError {
 
   constructor(error: AppError, spent: AgentSpent) {
     super(error.code, error.message, {
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...(error.hint !== undefined && { hint: error.hint }),
+      ...(error.retryAfterS !== undefined && { retryAfterS: error.retryAfterS }),
       cause: error.cause ?? error,
     });
     this.spent = spent;

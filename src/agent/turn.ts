@@ -1,6 +1,6 @@
 // One question to the model: progress while it thinks, facts for the metrics, an early stop once its answer is whole.
 import { toAppError } from '../lib/app-error.ts';
-import type { ChatMessage, ChatReply } from '../model/chat-backend.ts';
+import type { ChatReply, ChatRequest } from '../model/chat-backend.ts';
 import { isAnswerComplete } from './parse-reply.ts';
 import type { AgentPorts } from './ports.ts';
 import type { Progress } from './progress.ts';
@@ -13,21 +13,12 @@ export interface Turn {
   ports: AgentPorts;
   scope: RunScope;
   progress: Progress;
-  runId: string;
   turn: number;
-  messages: readonly ChatMessage[];
-  maxOutputTokens: number;
+  /** What the loop knows of the request; the rest is the same for every turn. */
+  ask: Omit<ChatRequest, 'signal' | 'isComplete' | 'onProgress'>;
 }
 
-export async function askModel({
-  ports,
-  scope,
-  progress,
-  runId,
-  turn,
-  messages,
-  maxOutputTokens,
-}: Turn): Promise<ChatReply> {
+export async function askModel({ ports, scope, progress, turn, ask }: Turn): Promise<ChatReply> {
   const { backend, clock } = ports;
   const startedMs = clock.monotonicMs();
   const thinking = turn === 1 ? 'thinking' : `thinking, turn ${turn}`;
@@ -36,9 +27,13 @@ export async function askModel({
     progress.say(`${thinking}, for ${Math.round((clock.monotonicMs() - startedMs) / 1000)} s`);
   }, HEARTBEAT_MS);
   try {
-    const signal = scope.signal;
     const reply = await scope.race(
-      backend.complete({ runId, messages, maxOutputTokens, signal, isComplete: watchForEnd() }),
+      backend.complete({
+        ...ask,
+        signal: scope.signal,
+        isComplete: watchForEnd(),
+        onProgress: (message) => progress.say(message),
+      }),
     );
     const { inputTokens, outputTokens, timeToFirstTokenMs, durationMs } = reply;
     ports.onTurn?.({

@@ -12,7 +12,7 @@ import type {
   TurnFacts,
 } from '../../src/agent/ports.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import type { ChatMessage } from '../../src/model/chat-backend.ts';
+import type { ChatMessage, CloudPermit } from '../../src/model/chat-backend.ts';
 import type { OnCall } from '../../src/sandbox/sandbox.ts';
 import { createInProcessSandbox, done } from './in-process-sandbox.ts';
 import type { InProcessSandbox, PlayBlock } from './in-process-sandbox.ts';
@@ -28,6 +28,7 @@ export interface AgentTrial {
   filters?: string;
   signal?: AbortSignal;
   sandboxState?: 'checking' | 'refused';
+  cloud?: CloudPermit;
   onProgress?(progress: AgentProgress): void;
 }
 
@@ -80,6 +81,7 @@ export async function tryAgent(trial: AgentTrial): Promise<AgentTrialOutcome> {
     principal: localPrincipal,
     auditCall: testAuditCall,
     signal: trial.signal ?? new AbortController().signal,
+    ...(trial.cloud !== undefined && { cloud: trial.cloud }),
     onProgress: (step: AgentProgress) => {
       progress.push(step);
       trial.onProgress?.(step);

@@ -71,6 +71,7 @@ export const agentSays = (reply: string): AgentResult => ({
   inputTokens: 3,
   outputTokens: 2,
   modelMs: 1,
+  costUsd: 0,
   notesRead: 1,
   notesWritten: 0,
 });

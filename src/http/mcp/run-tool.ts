@@ -14,11 +14,18 @@ import type { ToolReply } from './tool.ts';
 export const ERROR_META_KEY = 'mem-agent/error';
 
 export function errorResult(error: AppError): CallToolResult {
-  const { code, message, hint } = error;
+  const { code, message, hint, retryAfterS } = error;
   return {
     isError: true,
     content: [{ type: 'text', text: `${code}: ${error.userMessage}` }],
-    _meta: { [ERROR_META_KEY]: { code, message, ...(hint !== undefined && { hint }) } },
+    _meta: {
+      [ERROR_META_KEY]: {
+        code,
+        message,
+        ...(hint !== undefined && { hint }),
+        ...(retryAfterS !== undefined && { retryAfterS }),
+      },
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RunError } from '../../../src/agent/run-error.ts';
 import { AppError } from '../../../src/lib/app-error.ts';
+import type { CloudPermit } from '../../../src/model/chat-backend.ts';
 import { GuestError } from '../../../src/sandbox/sandbox.ts';
 import { block, reply, tryAgent } from '../../helpers/agent-run.ts';
 import type { AgentTrialOutcome } from '../../helpers/agent-run.ts';
@@ -326,4 +327,40 @@ test('a huge result is cut and says so; older results go first when the context 
     assert.match(content, /…\[\d+ of 400\d\d characters left out here/);
     assert.ok(content.endsWith('\n</result>'));
   }
+});
+
+test('the model is told what may leave, whether a note has changed, and whom to keep informed; costs add up', async () => {
+  const cloud: CloudPermit = {
+    consent: true,
+    reserve: () => ({ settle() {} }),
+    recordEgress: async () => {},
+  };
+  const outcome = await tryAgent({
+    cloud,
+    steps: [
+      { text: block('a'), costUsd: 0.25 },
+      { text: block('b'), costUsd: 0.5 },
+      (request) => {
+        request.onProgress?.('loading the model');
+        return reply('x');
+      },
+    ],
+    play: async (code, onCall) => {
+      await onCall(code.includes('a') ? 'read_file' : 'update_file', ['user.md'], {});
+      return done({});
+    },
+  });
+  assert.deepEqual(
+    outcome.backend.requests.map((request) => request.hasWritten),
+    [false, false, true],
+  );
+  assert.ok(outcome.backend.requests.every((request) => request.cloud === cloud));
+  assert.ok(outcome.progress.some(({ message }) => message === 'loading the model'));
+  assert.equal(outcome.result?.costUsd, 0.75);
+});
+
+test('when it may work again survives the end of the run', async () => {
+  const outcome = await tryAgent({ steps: [new AppError('MODEL_UNAVAILABLE', 'loading', { retryAfterS: 7 })] });
+  assert.ok(outcome.error instanceof RunError);
+  assert.equal(outcome.error.retryAfterS, 7);
 });
