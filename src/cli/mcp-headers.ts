@@ -1,5 +1,5 @@
 // The HTTP headers a JSON-RPC message needs: protocol version, and for the 2026 revision its method and name again.
-import type { JsonObject } from './json-lines.ts';
+import type { JsonObject } from '../lib/json-lines.ts';
 
 const VERSION_META = 'io.modelcontextprotocol/protocolVersion';
 const NAME_PARAM: Record<string, string> = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri' };

@@ -2,7 +2,7 @@
 // Guarantees: each request gets exactly one answer or is cancelled; what comes out is one JSON message a line, nothing else.
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { toAppError } from '../lib/app-error.ts';
-import type { JsonObject } from './json-lines.ts';
+import type { JsonObject } from '../lib/json-lines.ts';
 import { mcpHeaders } from './mcp-headers.ts';
 
 type Id = string | number;

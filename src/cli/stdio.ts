@@ -2,7 +2,7 @@
 // Guarantees: stdout carries protocol only; ends when the client goes (stdin ends, stdout breaks, parent gone, signal).
 import type { CliContext } from './cli-context.ts';
 import { openDaemonLink } from './daemon-link.ts';
-import { createLineSplitter } from './json-lines.ts';
+import { createLineSplitter } from '../lib/json-lines.ts';
 import { createStdioBridge, type StdioBridgeOptions } from './stdio-bridge.ts';
 import { EXIT } from './terminal.ts';
 

@@ -10,7 +10,7 @@ import { capConnections } from './connection-cap.ts';
 import type { HttpEnv } from './env.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { parseTrustedProxies } from './middleware/client-address.ts';
-import { removeStaleSocket } from './unix-socket.ts';
+import { removeStaleSocket } from '../lib/unix-socket.ts';
 
 export interface ListenerOptions {
   address: ListenAddress;

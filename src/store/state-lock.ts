@@ -1,5 +1,5 @@
-// One daemon a state directory: an exclusive lock on a tiny SQLite file, which the kernel lets go when the process dies,
-// however it dies. Nobody else in this process may open lock.db: closing it would drop the POSIX lock.
+// One daemon a state directory, one server a socket: an exclusive lock on a tiny SQLite file, which the kernel lets go when the
+// process dies, however it dies. Nobody else in this process may open that file: closing it would drop the POSIX lock.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,9 +15,16 @@ export interface StateLock extends Disposable {
 /** Throws `STATE_LOCKED` at once (no waiting) if another process, or this one, holds the directory. */
 export function lockState(directory: string): StateLock {
   makePrivateDirectory(directory);
-  const path = join(directory, 'lock.db');
-  const holderPath = join(directory, 'lock.pid');
-  const db = openLockFile(path);
+  return lockFile(join(directory, 'lock'), (holder, cause) => {
+    const hint = 'Stop that one (systemctl stop mem-agent), talk to it instead, or set state.dir elsewhere';
+    return new AppError('STATE_LOCKED', `${directory} is in use by another mem-agent${holder}`, { hint, cause });
+  });
+}
+
+/** Locks `PATH.db`, with the holder's pid in `PATH.pid`; the directory is there. `held` makes the error of a second one. */
+export function lockFile(path: string, held: (holder: string, cause: unknown) => AppError): StateLock {
+  const holderPath = `${path}.pid`;
+  const db = openLockFile(`${path}.db`);
   try {
     db.pragma('locking_mode = EXCLUSIVE');
     db.exec('BEGIN EXCLUSIVE');
@@ -25,8 +32,8 @@ export function lockState(directory: string): StateLock {
   } catch (error) {
     db.close();
     throw sqliteCode(error)?.startsWith('SQLITE_BUSY') === true
-      ? stateLocked(directory, holderPath, error)
-      : storeFailed(path, error);
+      ? held(readHolder(holderPath), error)
+      : storeFailed(`${path}.db`, error);
   }
   const release = (): void => {
     if (db.open) db.close();
@@ -50,14 +57,6 @@ function createOnce(path: string): void {
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST') throw error;
   }
-}
-
-function stateLocked(directory: string, holderPath: string, cause: unknown): AppError {
-  const holder = readHolder(holderPath);
-  return new AppError('STATE_LOCKED', `${directory} is in use by another mem-agent${holder}`, {
-    hint: 'Stop that one (systemctl stop mem-agent), talk to it instead, or set state.dir elsewhere',
-    cause,
-  });
 }
 
 /** Told to people only: the lock itself is what counts. */

@@ -1,7 +1,7 @@
 // The bridge against a function in place of a daemon: headers, streams, cancellation, lost connections.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createLineSplitter } from '../../../src/cli/json-lines.ts';
+import { createLineSplitter } from '../../../src/lib/json-lines.ts';
 import { encodeHeader, mcpHeaders } from '../../../src/cli/mcp-headers.ts';
 import { createStdioBridge, type StdioBridge } from '../../../src/cli/stdio-bridge.ts';
 import { AppError } from '../../../src/lib/app-error.ts';

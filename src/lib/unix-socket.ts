@@ -1,7 +1,7 @@
 // Makes room for a Unix socket: a stale file is removed only if it is a socket and nobody answers on it.
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { AppError, systemErrorCode } from '../lib/app-error.ts';
+import { AppError, systemErrorCode } from './app-error.ts';
 
 const ANSWER_TIMEOUT_MS = 1_000;
 
