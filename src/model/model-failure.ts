@@ -2,6 +2,7 @@
 // Guarantee: the API key never shows, however the server quotes it, and texts from outside are short and on one line.
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import type { ServerError } from './chat-chunk.ts';
+import { ModelError, parseRetryAfter } from './model-error.ts';
 
 const LONGEST_REASON = 300;
 
@@ -19,22 +20,31 @@ export function httpFailure(
   const reason = clean(error.message, context);
   const said = `The model server ${context.server} answered ${status}${reason === '' ? '' : `: ${reason}`}`;
   if (status === 401 || status === 403) {
-    return new AppError('MODEL_FAILED', said, { hint: 'Check model.api_key or model.api_key_file' });
+    return new ModelError('backend', 'MODEL_FAILED', said, { hint: 'Check model.api_key or model.api_key_file' });
   }
-  if (status === 402) return new AppError('MODEL_FAILED', said, { hint: 'Add credit, or choose another backend' });
+  if (status === 402)
+    return new ModelError('backend', 'MODEL_FAILED', said, { hint: 'Add credit, or choose another backend' });
   if (status === 404) {
-    return new AppError('MODEL_FAILED', said, {
+    return new ModelError('backend', 'MODEL_FAILED', said, {
       hint: 'Check model.name and that model.base_url ends in the API path, usually /v1',
     });
   }
   if (/context length|context_length|too many tokens|maximum.{0,20}tokens/i.test(error.message)) {
-    return new AppError('MODEL_FAILED', said, { hint: "Set model.context_tokens to the server's own limit" });
+    return new ModelError('request', 'MODEL_FAILED', said, {
+      hint: "Set model.context_tokens to the server's own limit",
+    });
   }
   if (status === 408 || status === 429 || status >= 500) {
-    const wait = retryAfter === undefined ? 'in a moment' : `after ${clean(retryAfter, context)} s`;
-    return new AppError('MODEL_UNAVAILABLE', said, { hint: `Try again ${wait}; the server's own log says more` });
+    const retryAfterS = parseRetryAfter(retryAfter, Date.now());
+    const wait = retryAfterS === undefined ? 'in a moment' : `after ${retryAfterS} s`;
+    return new ModelError(status === 429 ? 'busy' : 'backend', 'MODEL_UNAVAILABLE', said, {
+      hint: `Try again ${wait}; the server's own log says more`,
+      ...(retryAfterS !== undefined && { retryAfterS }),
+    });
   }
-  return new AppError('MODEL_FAILED', said, { hint: 'The server refused the request; its own log says more' });
+  return new ModelError('request', 'MODEL_FAILED', said, {
+    hint: 'The server refused the request; its own log says more',
+  });
 }
 
 /** What undici threw; an AppError passes. */

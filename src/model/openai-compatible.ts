@@ -8,6 +8,7 @@ import { AnswerText } from './answer-text.ts';
 import type { BackendStatus, ChatBackend, ChatReply, ChatRequest } from './chat-backend.ts';
 import { parseChunk, parseErrorBody } from './chat-chunk.ts';
 import type { ChatChunk } from './chat-chunk.ts';
+import { ModelError } from './model-error.ts';
 import { ModelDiscovery } from './model-discovery.ts';
 import { brokenOff, clean, connectionFailure, httpFailure } from './model-failure.ts';
 import type { FailureContext } from './model-failure.ts';
@@ -211,7 +212,7 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
     if (chunk.error !== null) throw httpFailure(chunk.error.status ?? 502, chunk.error, this.#context);
     if (chunk.finishReason === 'error') throw brokenOff(this.#context);
     if (chunk.finishReason === 'content_filter') {
-      throw new AppError('MODEL_FAILED', `The model server ${this.#context.server} withheld its answer`, {
+      throw new ModelError('request', 'MODEL_FAILED', `The model server ${this.#context.server} withheld its answer`, {
         hint: 'Ask in other words, or choose another backend',
       });
     }
@@ -230,7 +231,7 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
     this.#discovery.forget();
     const names = await this.#discovery.names();
     if (model === undefined || model === '') return names.length > 0 && names[0] !== asked;
-    throw new AppError('MODEL_FAILED', `The model server ${this.#context.server} has no model ${asked}`, {
+    throw new ModelError('backend', 'MODEL_FAILED', `The model server ${this.#context.server} has no model ${asked}`, {
       hint: `Set model.name to one it has: ${clean(names.slice(0, 5).join(', '), this.#context) || 'none is loaded'}`,
     });
   }
