@@ -18,9 +18,9 @@ export interface AuditIntent {
 }
 
 export interface NoteOperation {
-  /** `note.read`, `note.write`, `note.delete`, `note.list`, `note.search`, `dir.create`, … */
+  /** `note.read`, `note.write`, `note.delete`, `note.list`, `note.search`, `dir.create`, `cloud.send`, … */
   operation: string;
-  /** Path of the note inside its root (stored in clear: it is what an auditor asks for). */
+  /** Path of the note inside its root (stored in clear: it is what an auditor asks for); where a `cloud.send` went. */
   path?: string;
   /** Content version before and after a write, where known. */
   before?: string;
@@ -46,6 +46,8 @@ export interface UsageDelta {
   turns?: number;
   notesRead?: number;
   notesWritten?: number;
+  /** What cloud models cost; kept as whole micro-dollars, rounded up. */
+  costUsd?: number;
 }
 
 export interface AuditCall {

@@ -1,6 +1,7 @@
 // What may be asked for in a new API key; everything else is refused with what would be right.
 
 import { AppError } from '../lib/app-error.ts';
+import { toMicroUsd, toUsd } from '../lib/micro-usd.ts';
 import { KEY_KINDS } from './api-key.ts';
 import type { KeyKind } from './api-key.ts';
 import { SCOPES } from './principal.ts';
@@ -15,6 +16,10 @@ export interface CreateKeyRequest {
   /** Default `default`. */
   root?: string;
   expiresAtMs?: number;
+  /** Whether questions asked with it may go to a cloud model. Default false. */
+  cloudConsent?: boolean;
+  /** Default 0: nothing. */
+  cloudBudgetUsdPerMonth?: number;
 }
 
 export interface CheckedKeyRequest {
@@ -23,7 +28,14 @@ export interface CheckedKeyRequest {
   scopes: readonly Scope[];
   root: string;
   expiresAtMs: number | null;
+  cloudConsent: boolean;
+  cloudBudgetUsdPerMonth: number;
 }
+
+/** What may change in a key that is there. What is left out stays. */
+export type KeyChange = Partial<Pick<CheckedKeyRequest, 'cloudConsent' | 'cloudBudgetUsdPerMonth'>>;
+
+const LARGEST_BUDGET_USD = 1_000_000;
 
 export const DEFAULT_SCOPES: Record<KeyKind, readonly Scope[]> = {
   client: ['agent', 'memory:read', 'memory:write'],
@@ -39,6 +51,8 @@ export function parseKeyRequest(request: CreateKeyRequest, nowMs: number): Check
     scopes: parseScopes(request.scopes ?? DEFAULT_SCOPES[kind], kind),
     root: parseRoot(request.root ?? 'default'),
     expiresAtMs: parseExpiry(request.expiresAtMs, nowMs),
+    cloudConsent: request.cloudConsent ?? false,
+    cloudBudgetUsdPerMonth: parseBudget(request.cloudBudgetUsdPerMonth ?? 0),
   };
 }
 
@@ -71,6 +85,15 @@ function parseExpiry(expiresAtMs: number | undefined, nowMs: number): number | n
   if (expiresAtMs === undefined) return null;
   if (Number.isSafeInteger(expiresAtMs) && expiresAtMs > nowMs) return expiresAtMs;
   throw invalid('A key must expire in the future', 'Give a duration such as 90d, or none for a key without an end');
+}
+
+/** Dollars, kept to the micro-dollar. */
+export function parseBudget(usd: number): number {
+  if (Number.isFinite(usd) && usd >= 0 && usd <= LARGEST_BUDGET_USD) return toUsd(toMicroUsd(usd));
+  throw invalid(
+    'The cloud budget is dollars a month, 0 or more',
+    `Give a number up to ${LARGEST_BUDGET_USD}, for example 5`,
+  );
 }
 
 function invalid(message: string, hint: string): AppError {

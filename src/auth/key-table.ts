@@ -1,5 +1,6 @@
 // The rows of `api_keys`: SQL and nothing else. Only digests are stored; a key itself never reaches the disk.
 
+import { toMicroUsd, toUsd } from '../lib/micro-usd.ts';
 import type { Db } from '../store/sqlite.ts';
 import type { KeyKind } from './api-key.ts';
 import { SCOPES } from './principal.ts';
@@ -17,6 +18,8 @@ export interface KeyRow {
   revokedAtMs: number | null;
   lastUsedAtMs: number | null;
   rotatedFrom: string | null;
+  cloudConsent: boolean;
+  cloudBudgetUsdPerMonth: number;
 }
 
 export interface KeyTable {
@@ -27,24 +30,32 @@ export interface KeyTable {
   /** Brings the expiry forward, never back. */
   expireBy(id: string, atMs: number): void;
   touch(id: string, usedAtMs: number): void;
+  setCloud(id: string, cloud: Pick<KeyRow, 'cloudConsent' | 'cloudBudgetUsdPerMonth'>): void;
   /** Changes whenever another connection, of this or any process, has committed. */
   dataVersion(): unknown;
 }
 
-type StoredRow = Omit<KeyRow, 'scopes'> & { scopes: string };
+type StoredRow = Omit<KeyRow, 'scopes' | 'cloudConsent' | 'cloudBudgetUsdPerMonth'> & {
+  scopes: string;
+  cloudConsent: number;
+  cloudBudgetMicroUsd: number;
+};
 
 export function createKeyTable(db: Db): KeyTable {
   const select = db.prepare<[], StoredRow>(`SELECT id, name, kind, scopes, root, hash AS digest,
     created_ms AS createdAtMs, expires_ms AS expiresAtMs, revoked_ms AS revokedAtMs, last_used_ms AS lastUsedAtMs,
-    rotated_from AS rotatedFrom FROM api_keys ORDER BY created_ms, rowid`);
+    rotated_from AS rotatedFrom, cloud_consent AS cloudConsent, cloud_budget_micro_usd AS cloudBudgetMicroUsd
+    FROM api_keys ORDER BY created_ms, rowid`);
   const insert = db.prepare(`INSERT INTO api_keys (id, name, kind, scopes, root, hash, created_ms, expires_ms,
-    revoked_ms, last_used_ms, rotated_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    revoked_ms, last_used_ms, rotated_from, cloud_consent, cloud_budget_micro_usd)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const revoke = db.prepare('UPDATE api_keys SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL');
   const expire = db.prepare('UPDATE api_keys SET expires_ms = min(coalesce(expires_ms, ?), ?) WHERE id = ?');
   const touch = db.prepare('UPDATE api_keys SET last_used_ms = max(coalesce(last_used_ms, 0), ?) WHERE id = ?');
+  const setCloud = db.prepare('UPDATE api_keys SET cloud_consent = ?, cloud_budget_micro_usd = ? WHERE id = ?');
   const dataVersion = db.prepare('PRAGMA data_version').pluck();
   return {
-    all: () => select.all().map((row) => ({ ...row, scopes: parseStoredScopes(row.scopes) })),
+    all: () => select.all().map(parseRow),
     insert: (row) =>
       void insert.run(
         row.id,
@@ -58,11 +69,24 @@ export function createKeyTable(db: Db): KeyTable {
         row.revokedAtMs,
         row.lastUsedAtMs,
         row.rotatedFrom,
+        row.cloudConsent ? 1 : 0,
+        toMicroUsd(row.cloudBudgetUsdPerMonth),
       ),
     revoke: (id, nowMs) => revoke.run(nowMs, id).changes === 1,
     expireBy: (id, atMs) => void expire.run(atMs, atMs, id),
     touch: (id, usedAtMs) => void touch.run(usedAtMs, id),
+    setCloud: (id, { cloudConsent, cloudBudgetUsdPerMonth }) =>
+      void setCloud.run(cloudConsent ? 1 : 0, toMicroUsd(cloudBudgetUsdPerMonth), id),
     dataVersion: () => dataVersion.get(),
+  };
+}
+
+function parseRow({ scopes, cloudConsent, cloudBudgetMicroUsd, ...row }: StoredRow): KeyRow {
+  return {
+    ...row,
+    scopes: parseStoredScopes(scopes),
+    cloudConsent: cloudConsent === 1,
+    cloudBudgetUsdPerMonth: toUsd(cloudBudgetMicroUsd),
   };
 }
 

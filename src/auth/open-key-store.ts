@@ -8,8 +8,8 @@ import type { CoreStore } from '../store/core-store.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
 import { createApiKeyText, createKeyId, digestApiKey, parseApiKey } from './api-key.ts';
 import type { KeyKind } from './api-key.ts';
-import { parseKeyRequest } from './key-request.ts';
-import type { CheckedKeyRequest, CreateKeyRequest } from './key-request.ts';
+import { parseBudget, parseKeyRequest } from './key-request.ts';
+import type { CheckedKeyRequest, CreateKeyRequest, KeyChange } from './key-request.ts';
 import { createKeyTable } from './key-table.ts';
 import type { KeyRow, KeyTable } from './key-table.ts';
 import type { Principal, Scope } from './principal.ts';
@@ -35,6 +35,8 @@ export interface KeyInfo {
   revokedAtMs: number | null;
   lastUsedAtMs: number | null;
   rotatedFrom: string | null;
+  cloudConsent: boolean;
+  cloudBudgetUsdPerMonth: number;
 }
 
 /** The only place where the key itself appears: show it once, store it nowhere. */
@@ -51,6 +53,8 @@ export interface KeyStore extends AsyncDisposable {
   revoke(id: string): Promise<KeyInfo>;
   /** A new key like the old one, which ends after `overlapMs` (0: at once). */
   rotate(id: string, options: { overlapMs: number }): Promise<CreatedKey>;
+  /** Counts from the next request. Throws `NOT_FOUND`, or `INVALID_INPUT` for a key that is revoked. */
+  change(id: string, wanted: KeyChange): Promise<KeyInfo>;
   verify(token: string | undefined): Principal | { failure: KeyFailure };
 }
 
@@ -75,10 +79,12 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
     seenVersion = table.dataVersion();
     const previous = byDigest;
     byDigest = new Map();
-    for (const row of table.all()) {
+    const rows = table.all();
+    const accounts = accountsOf(rows);
+    for (const row of rows) {
       const name = row.digest.toString('latin1');
       const touchedAtMs = Math.max(previous.get(name)?.touchedAtMs ?? 0, row.lastUsedAtMs ?? 0);
-      byDigest.set(name, { row, principal: principalOf(row), touchedAtMs });
+      byDigest.set(name, { row, principal: principalOf(row, accounts), touchedAtMs });
     }
   }
 
@@ -125,7 +131,7 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
       lastUsedAtMs: null,
       rotatedFrom: replaces?.id ?? null,
     };
-    await change(groupCommit, () => {
+    await store(groupCommit, () => {
       if (replaces !== undefined) {
         // Looked at again inside the transaction: it may have been revoked since.
         const replaced = find(table, replaces.id);
@@ -143,9 +149,22 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
     create: async (request) => insert(parseKeyRequest(request, clock.nowMs())),
     list: () => table.all().map((row) => infoOf(row, clock.nowMs())),
     async revoke(id) {
-      await change(groupCommit, () => {
+      await store(groupCommit, () => {
         find(table, id);
         table.revoke(id, clock.nowMs());
+      });
+      reload();
+      return infoOf(find(table, id), clock.nowMs());
+    },
+    async change(id, { cloudConsent, cloudBudgetUsdPerMonth }) {
+      const budget = cloudBudgetUsdPerMonth === undefined ? undefined : parseBudget(cloudBudgetUsdPerMonth);
+      await store(groupCommit, () => {
+        const row = find(table, id);
+        if (row.revokedAtMs !== null) throw revokedAlready(id);
+        table.setCloud(id, {
+          cloudConsent: cloudConsent ?? row.cloudConsent,
+          cloudBudgetUsdPerMonth: budget ?? row.cloudBudgetUsdPerMonth,
+        });
       });
       reload();
       return infoOf(find(table, id), clock.nowMs());
@@ -159,10 +178,18 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
       }
       const old = find(table, id);
       if (stateOf(old, nowMs) !== 'active') throw revokedAlready(id);
-      const { name, kind, scopes, root, expiresAtMs } = old;
+      const { name, kind, scopes, root, expiresAtMs, cloudConsent, cloudBudgetUsdPerMonth } = old;
       // The successor lives as long as its predecessor was meant to.
       const lifetimeMs = expiresAtMs === null ? null : expiresAtMs - old.createdAtMs;
-      const successor = { name, kind, scopes, root, expiresAtMs: lifetimeMs === null ? null : nowMs + lifetimeMs };
+      const successor: CheckedKeyRequest = {
+        name,
+        kind,
+        scopes,
+        root,
+        expiresAtMs: lifetimeMs === null ? null : nowMs + lifetimeMs,
+        cloudConsent,
+        cloudBudgetUsdPerMonth,
+      };
       return insert(successor, { id, endsAtMs: nowMs + overlapMs });
     },
     [Symbol.asyncDispose]: async () => void (await Promise.all(touches)),
@@ -170,7 +197,7 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
 }
 
 /** A change that can't be stored is refused as a whole; errors of our own pass as they are. */
-async function change(groupCommit: GroupCommit, job: () => void): Promise<void> {
+async function store(groupCommit: GroupCommit, job: () => void): Promise<void> {
   try {
     await groupCommit.enqueue(job);
   } catch (error) {
@@ -201,8 +228,30 @@ function stateOf(row: KeyRow, nowMs: number): KeyState {
   return row.expiresAtMs !== null && row.expiresAtMs <= nowMs ? 'expired' : 'active';
 }
 
-function principalOf(row: KeyRow): Principal {
-  return { kind: 'key', id: row.id, name: row.name, scopes: new Set(row.scopes), root: row.root };
+/** The first key of each line of rotations: rotating a key must not give it a second budget. */
+function accountsOf(rows: readonly KeyRow[]): ReadonlyMap<string, string> {
+  const predecessors = new Map(rows.map(({ id, rotatedFrom }) => [id, rotatedFrom]));
+  const firstOf = (id: string): string => {
+    let first = id;
+    for (let older = predecessors.get(id); typeof older === 'string'; older = predecessors.get(older)) first = older;
+    return first;
+  };
+  return new Map(rows.map(({ id }) => [id, firstOf(id)]));
+}
+
+function principalOf(row: KeyRow, accounts: ReadonlyMap<string, string>): Principal {
+  return {
+    kind: 'key',
+    id: row.id,
+    name: row.name,
+    scopes: new Set(row.scopes),
+    root: row.root,
+    cloud: {
+      consent: row.cloudConsent,
+      budgetUsdPerMonth: row.cloudBudgetUsdPerMonth,
+      account: accounts.get(row.id) ?? row.id,
+    },
+  };
 }
 
 function infoOf(row: KeyRow, nowMs: number): KeyInfo {

@@ -11,6 +11,20 @@ export interface Principal {
   scopes: ReadonlySet<Scope>;
   /** Name of the memory root; `default` until there are several. */
   root: string;
+  /** What may leave this machine for this caller; left out, nothing may. */
+  cloud?: CloudRights;
+}
+
+export interface CloudRights {
+  readonly consent: boolean;
+  readonly budgetUsdPerMonth: number;
+  /** Whose spending counts: a key and all it was rotated from or to are one account. */
+  readonly account: string;
+}
+
+/** The local caller with what the configuration lets it send to cloud models. */
+export function withLocalCloud(principal: Principal, cloud: Omit<CloudRights, 'account'>): Principal {
+  return principal.kind === 'local' ? { ...principal, cloud: { ...cloud, account: principal.id } } : principal;
 }
 
 /** The caller on the admin socket: the file's permissions are the authority. */

@@ -14,7 +14,7 @@ import { openUnixFetch } from './unix-fetch.ts';
 export interface AdminClient extends AsyncDisposable {
   readonly isRunning: boolean;
   /** Path below /admin/v1; throws the AppError that the API answered with. */
-  call(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
+  call(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
   /** A text answer, piece by piece. */
   stream(path: string): AsyncIterable<string>;
 }

@@ -26,7 +26,7 @@ export function addUsageCommand(program: Command, run: RunCommand): void {
 function usageTable(by: string, rows: readonly UsageReportRow[]): string {
   if (rows.length === 0) return 'Nothing was used in that time.';
   return formatTable(
-    [by.toUpperCase(), 'CALLS', 'ERRORS', 'TOKENS IN', 'TOKENS OUT', 'MODEL S', 'TURNS', 'READ', 'WRITTEN'],
+    [by.toUpperCase(), 'CALLS', 'ERRORS', 'TOKENS IN', 'TOKENS OUT', 'MODEL S', 'TURNS', 'READ', 'WRITTEN', 'COST $'],
     rows.map((row) => [
       row.group === '' ? '(none)' : row.group,
       ...[
@@ -39,6 +39,7 @@ function usageTable(by: string, rows: readonly UsageReportRow[]): string {
         row.notesRead,
         row.notesWritten,
       ].map(String),
+      row.costUsd.toFixed(4),
     ]),
   );
 }

@@ -25,6 +25,8 @@ export interface ChatRequest {
 export interface CloudPermit {
   /** The owner of the notes has agreed that this key's questions may go to a cloud model. */
   readonly consent: boolean;
+  /** What the call has cost so far, lost answers included; the figure for its usage. */
+  readonly spentUsd?: number;
   /** Sets aside what a request may cost at most. Throws BUDGET_EXCEEDED, and then nothing may leave. */
   reserve(maxCostUsd: number): CloudReservation;
   /** Resolves when the egress is in the audit. Throws AUDIT_UNAVAILABLE, and then nothing may leave. */

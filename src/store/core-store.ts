@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { initMigration } from './migrations/0001-init.ts';
+import { cloudSpendingMigration } from './migrations/0002-cloud-spending.ts';
 import { runMigrations } from './migration-runner.ts';
 import type { Migration } from './migration-runner.ts';
 import { makePrivateDirectory, openSqlite, storeFailed } from './sqlite.ts';
@@ -25,7 +26,7 @@ export interface CoreStore extends Disposable {
   close(): void;
 }
 
-export const CORE_MIGRATIONS: readonly Migration[] = [initMigration];
+export const CORE_MIGRATIONS: readonly Migration[] = [initMigration, cloudSpendingMigration];
 
 export function openCoreStore(options: CoreStoreOptions): CoreStore {
   makePrivateDirectory(options.directory);

@@ -1,6 +1,7 @@
 // Adds one call to the hourly usage of a key, a tool and a backend. Runs inside the transaction of the audit's outcome
 // record, so that usage and audit can't disagree.
 
+import { toMicroUsd } from '../lib/micro-usd.ts';
 import type { Db } from '../store/sqlite.ts';
 
 /** Structurally what `audit/` hands over with an outcome. */
@@ -18,6 +19,7 @@ export interface UsageEntry {
     turns?: number;
     notesRead?: number;
     notesWritten?: number;
+    costUsd?: number;
   };
 }
 
@@ -27,8 +29,8 @@ const HOUR_MS = 3_600_000;
 export function createUsageRecorder(db: Db): (entry: UsageEntry) => void {
   const upsert = db.prepare(`
     INSERT INTO usage (day, hour, key_id, tool, backend, calls, errors, input_tokens, output_tokens, model_ms, turns,
-                       notes_read, notes_written, duration_ms)
-    VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)
+                       notes_read, notes_written, duration_ms, cost_micro_usd)
+    VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (day, hour, key_id, tool, backend) DO UPDATE SET
       calls = calls + 1,
       errors = errors + excluded.errors,
@@ -38,7 +40,8 @@ export function createUsageRecorder(db: Db): (entry: UsageEntry) => void {
       turns = turns + excluded.turns,
       notes_read = notes_read + excluded.notes_read,
       notes_written = notes_written + excluded.notes_written,
-      duration_ms = duration_ms + excluded.duration_ms`);
+      duration_ms = duration_ms + excluded.duration_ms,
+      cost_micro_usd = cost_micro_usd + excluded.cost_micro_usd`);
   let hourNumber = -1;
   let day = '';
   return ({ timeMs, keyId, isError, durationMs, usage }) => {
@@ -61,6 +64,7 @@ export function createUsageRecorder(db: Db): (entry: UsageEntry) => void {
       count(usage.notesRead),
       count(usage.notesWritten),
       count(durationMs),
+      toMicroUsd(usage.costUsd ?? 0),
     );
   };
 }

@@ -25,6 +25,7 @@ export interface UsageReportRow {
   notesRead: number;
   notesWritten: number;
   durationMs: number;
+  costUsd: number;
 }
 
 const GROUP_COLUMN: Record<UsageGroup, string> = { key: 'key_id', tool: 'tool', backend: 'backend', day: 'day' };
@@ -40,7 +41,8 @@ export function usageReport(db: Db, options: UsageReportOptions): UsageReportRow
     .prepare<[string, string, number], UsageReportRow>(
       `SELECT ${column} AS "group", sum(calls) AS calls, sum(errors) AS errors, sum(input_tokens) AS inputTokens,
               sum(output_tokens) AS outputTokens, sum(model_ms) AS modelMs, sum(turns) AS turns,
-              sum(notes_read) AS notesRead, sum(notes_written) AS notesWritten, sum(duration_ms) AS durationMs
+              sum(notes_read) AS notesRead, sum(notes_written) AS notesWritten, sum(duration_ms) AS durationMs,
+              sum(cost_micro_usd) / 1000000.0 AS costUsd
        FROM usage WHERE day > ? OR (day = ? AND hour >= ?)
        GROUP BY ${column} ORDER BY ${order}`,
     )

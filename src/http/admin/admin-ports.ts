@@ -71,7 +71,7 @@ export interface AdminPorts {
   clock: Clock;
   /** `openAuditLog` satisfies it. */
   audit: AuditLog & AuditReader & { verify(): Promise<AuditVerification> };
-  keys: Pick<KeyStore, 'list' | 'create' | 'revoke' | 'rotate'>;
+  keys: Pick<KeyStore, 'list' | 'create' | 'change' | 'revoke' | 'rotate'>;
   /** `usageReport` over the store's handle. */
   usage(options: UsageReportOptions): readonly UsageReportRow[];
   /** Every key, masked. */

@@ -1,6 +1,7 @@
-// /keys: list, create, revoke and rotate API keys. A key's secret is in the answer that makes it and nowhere else.
+// /keys: list, create, change, revoke and rotate API keys. A key's secret is in the answer that makes it and nowhere else.
 import { createRoute, z } from '@hono/zod-openapi';
 import { KEY_KINDS } from '../../auth/api-key.ts';
+import type { KeyChange } from '../../auth/key-request.ts';
 import { SCOPES } from '../../auth/principal.ts';
 import type { CreatedKey, KeyInfo } from '../../auth/open-key-store.ts';
 import { parseDuration } from '../../lib/duration.ts';
@@ -20,9 +21,16 @@ const keyFields = {
   revokedAt: isoTime.nullable(),
   lastUsedAt: isoTime.nullable(),
   rotatedFrom: z.string().nullable(),
+  cloudConsent: z.boolean(),
+  cloudBudgetUsdPerMonth: z.number(),
 };
 const keySchema = z.object(keyFields).openapi('Key');
 const createdKeySchema = z.object({ ...keyFields, key: z.string() }).openapi('CreatedKey');
+const cloudFields = {
+  /** Whether questions asked with it may go to a cloud model. */
+  cloudConsent: z.boolean().optional(),
+  cloudBudgetUsdPerMonth: z.number().optional(),
+};
 const duration = z.string().openapi({ example: '90d' });
 
 export function createKeysRoutes(ports: AdminPorts): AdminApp {
@@ -48,6 +56,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
     scopes: z.array(z.enum(SCOPES)).min(1).optional(),
     root: z.string().min(1).max(64).default('default'),
     expires: duration.optional(),
+    ...cloudFields,
   });
   app.openapi(
     createRoute({
@@ -58,17 +67,19 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       responses: answers(createdKeySchema, 'The new key; its secret is shown this once'),
     }),
     async (c) => {
-      const { name, scopes, root, expires, ...asked } = c.req.valid('json');
+      const { name, scopes, root, expires, cloudConsent, cloudBudgetUsdPerMonth, ...asked } = c.req.valid('json');
+      const cloud = present({ cloudConsent, cloudBudgetUsdPerMonth });
       const kind = asked.kind ?? (scopes?.some((scope) => scope.startsWith('admin:')) === true ? 'admin' : 'client');
       const expiresAtMs = expires === undefined ? undefined : ports.clock.nowMs() + parseDuration(expires);
       const created = await audited(c, ports, {
         action: 'key.create',
-        args: { name, kind, scopes, root, expires },
+        args: { name, kind, scopes, root, expires, ...cloud },
         effect: () =>
           ports.keys.create({
             name,
             kind,
             root,
+            ...cloud,
             ...(scopes === undefined ? {} : { scopes }),
             ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
           }),
@@ -79,6 +90,33 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
   );
 
   const params = z.object({ id: z.string().min(1).max(64) });
+  const changeBody = z
+    .object(cloudFields)
+    .refine((change) => Object.keys(present(change)).length > 0, 'name what is to change');
+  app.openapi(
+    createRoute({
+      method: 'patch',
+      path: '/keys/{id}',
+      middleware: write,
+      request: { params, body: { required: true, content: { 'application/json': { schema: changeBody } } } },
+      responses: answers(keySchema, 'The key as it is from the next request on'),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const wanted = present(c.req.valid('json'));
+      const before = ports.keys.list().find((key) => key.id === id);
+      const changed = await audited(c, ports, {
+        action: 'key.change',
+        args: { id, ...wanted },
+        effect: () => ports.keys.change(id, wanted),
+        undo: async () => {
+          if (before !== undefined) await ports.keys.change(id, before);
+        },
+      });
+      return c.json(publicKey(changed), 200);
+    },
+  );
+
   app.openapi(
     createRoute({
       method: 'delete',
@@ -136,6 +174,16 @@ function publicKey(key: KeyInfo): z.infer<typeof keySchema> {
     revokedAt: toIso(key.revokedAtMs),
     lastUsedAt: toIso(key.lastUsedAtMs),
     rotatedFrom: key.rotatedFrom,
+    cloudConsent: key.cloudConsent,
+    cloudBudgetUsdPerMonth: key.cloudBudgetUsdPerMonth,
+  };
+}
+
+function present(change: { [Field in keyof KeyChange]: KeyChange[Field] | undefined }): KeyChange {
+  const { cloudConsent, cloudBudgetUsdPerMonth } = change;
+  return {
+    ...(cloudConsent !== undefined && { cloudConsent }),
+    ...(cloudBudgetUsdPerMonth !== undefined && { cloudBudgetUsdPerMonth }),
   };
 }
 

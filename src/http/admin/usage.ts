@@ -17,6 +17,7 @@ const row = z.object({
   notesRead: count,
   notesWritten: count,
   durationMs: count,
+  costUsd: count,
 });
 const report = z.object({ since: isoTime, until: isoTime, by: z.string(), rows: z.array(row) }).openapi('UsageReport');
 

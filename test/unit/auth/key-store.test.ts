@@ -105,7 +105,14 @@ describe('key store', () => {
     const verified = principal(main.keys.verify(client.key));
     assert.deepEqual(
       { ...verified, scopes: [...verified.scopes] },
-      { kind: 'key', id: client.id, name: 'laptop', scopes: ['agent', 'memory:read', 'memory:write'], root: 'default' },
+      {
+        kind: 'key',
+        id: client.id,
+        name: 'laptop',
+        scopes: ['agent', 'memory:read', 'memory:write'],
+        root: 'default',
+        cloud: { consent: false, budgetUsdPerMonth: 0, account: client.id },
+      },
     );
     assert.deepEqual([...principal(main.keys.verify(admin.key)).scopes], [...SCOPES]);
     assert.match(client.id, /^k_[0-9A-Za-z]{12}$/);

@@ -17,6 +17,7 @@ const codeOf = async (response: Response): Promise<string> =>
 const ROUTES: [method: string, path: string, scope: 'admin:read' | 'admin:write', body?: unknown][] = [
   ['GET', '/keys', 'admin:read'],
   ['POST', '/keys', 'admin:write', { name: 'n', scopes: ['agent'] }],
+  ['PATCH', '/keys/k_1', 'admin:write', { cloudConsent: true }],
   ['DELETE', '/keys/k_1', 'admin:write'],
   ['POST', '/keys/k_1/rotate', 'admin:write', {}],
   ['GET', '/audit', 'admin:read'],
@@ -102,6 +103,22 @@ test('a key is made after its intent, shown once, listed without its secret', as
       'outcome ok',
     ],
   );
+});
+
+test('a change of a key is audited, and taken back when its outcome cannot be recorded', async () => {
+  const fake = createFakePorts();
+  const app = appFor(fake.ports, ['admin:read', 'admin:write']);
+  await app.request('/keys', post({ name: 'n', cloudConsent: true, cloudBudgetUsdPerMonth: 5 }));
+  assert.deepEqual(fake.keys.get('k_1')?.cloudBudgetUsdPerMonth, 5);
+  const patch = (body: unknown): RequestInit => ({ ...post(body), method: 'PATCH' });
+  const changed = await bodyOf(await app.request('/keys/k_1', patch({ cloudBudgetUsdPerMonth: 2 })));
+  assert.deepEqual([changed['cloudConsent'], changed['cloudBudgetUsdPerMonth']], [true, 2]);
+  assert.deepEqual(fake.events.slice(-3), ['intent key.change by k_caller over http', 'change k_1', 'outcome ok']);
+  assert.equal((await app.request('/keys/k_1', patch({}))).status, 400);
+  assert.equal((await app.request('/keys', post({ name: 'n', cloudBudgetUsdPerMonth: -1 }))).status, 400);
+  fake.audit.failFinish = true;
+  assert.equal((await app.request('/keys/k_1', patch({ cloudConsent: false }))).status, 503);
+  assert.equal(fake.keys.get('k_1')?.cloudConsent, true);
 });
 
 test('audit not writable: 503 and no effect; outcome not writable: the key is taken back', async () => {

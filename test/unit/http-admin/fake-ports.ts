@@ -90,6 +90,15 @@ export function createFakePorts(options: { running?: boolean; worker?: WorkerPor
     keys: {
       list: () => [...keys.values()],
       create,
+      async change(id, wanted) {
+        const key = keys.get(id);
+        if (key === undefined) throw new AppError('NOT_FOUND', 'no such key');
+        const { cloudConsent = key.cloudConsent, cloudBudgetUsdPerMonth = key.cloudBudgetUsdPerMonth } = wanted;
+        const changed = { ...key, cloudConsent, cloudBudgetUsdPerMonth };
+        keys.set(id, changed);
+        events.push(`change ${id}`);
+        return changed;
+      },
       async revoke(id) {
         const key = keys.get(id);
         if (key === undefined)
@@ -117,6 +126,7 @@ export function createFakePorts(options: { running?: boolean; worker?: WorkerPor
         notesRead: 0,
         notesWritten: 0,
         durationMs: 0,
+        costUsd: 0,
       },
     ],
     explainConfig: () => [

@@ -5,9 +5,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { openCoreStore } from '../../../src/store/core-store.ts';
+import { CORE_MIGRATIONS, openCoreStore } from '../../../src/store/core-store.ts';
 import { runMigrations } from '../../../src/store/migration-runner.ts';
-import { assertSqliteVersion } from '../../../src/store/sqlite.ts';
+import { assertSqliteVersion, openSqlite } from '../../../src/store/sqlite.ts';
 
 let directory: string;
 
@@ -24,7 +24,7 @@ describe('core store', () => {
     assert.equal(store.db.pragma('journal_mode', { simple: true }), 'wal');
     assert.equal(store.db.pragma('synchronous', { simple: true }), 2);
     assert.equal(store.db.pragma('foreign_keys', { simple: true }), 1);
-    assert.equal(store.schemaVersion, 1);
+    assert.equal(store.schemaVersion, CORE_MIGRATIONS.length);
   });
 
   test('makes the directory 0700 and every file 0600, also where they were wider', () => {
@@ -56,6 +56,23 @@ describe('core store', () => {
       hint: /Install the mem-agent version/,
     });
     assert.throws(() => openCoreStore({ directory }), { message: /schema 99/ });
+  });
+
+  test('a store of the first release keeps its keys and usage; none of them may use the cloud', () => {
+    const old = openSqlite({ path: join(directory, 'core.db'), synchronous: 'FULL', busyTimeoutMs: 100 });
+    runMigrations(old, CORE_MIGRATIONS.slice(0, 1));
+    old.exec(`INSERT INTO api_keys (id, name, kind, scopes, root, hash, created_ms)
+              VALUES ('k_1', 'laptop', 'client', 'agent', 'default', zeroblob(32), 1);
+              INSERT INTO usage VALUES ('2026-11-23', 1, 'k_1', 'ask', 'builtin', 2, 0, 3, 4, 5, 6, 7, 8, 9);`);
+    old.close();
+    using store = openCoreStore({ directory });
+    const row = store.db.prepare('SELECT name, cloud_consent, cloud_budget_micro_usd FROM api_keys').get();
+    assert.deepEqual(row, { name: 'laptop', cloud_consent: 0, cloud_budget_micro_usd: 0 });
+    assert.deepEqual(store.db.prepare('SELECT calls, duration_ms, cost_micro_usd FROM usage').get(), {
+      calls: 2,
+      duration_ms: 9,
+      cost_micro_usd: 0,
+    });
   });
 
   test('a migration that fails leaves the schema before it', () => {

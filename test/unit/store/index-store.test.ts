@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { openCoreStore } from '../../../src/store/core-store.ts';
+import { CORE_MIGRATIONS, openCoreStore } from '../../../src/store/core-store.ts';
 import { openIndexStore } from '../../../src/store/index-store.ts';
 
 let directory: string;
@@ -67,6 +67,6 @@ describe('index store', () => {
     writeFileSync(path, 'precious');
     assert.throws(() => openIndexStore({ directory: path, schema }), { code: 'STORE_FAILED' });
     using core = openCoreStore({ directory });
-    assert.equal(core.schemaVersion, 1);
+    assert.equal(core.schemaVersion, CORE_MIGRATIONS.length);
   });
 });

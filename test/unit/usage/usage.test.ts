@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { openCoreStore } from '../../../src/store/core-store.ts';
 import type { CoreStore } from '../../../src/store/core-store.ts';
+import { createMonthCost } from '../../../src/usage/month-cost.ts';
 import { createUsageRecorder } from '../../../src/usage/usage-recorder.ts';
 import type { UsageEntry } from '../../../src/usage/usage-recorder.ts';
 import { usageReport } from '../../../src/usage/usage-report.ts';
@@ -40,7 +41,7 @@ describe('usage', () => {
     record(entry('k_a', NOON + 3_600_000, { tool: 'fetch', notesRead: 1, notesWritten: 1, modelMs: 7.6 }));
     record(entry('k_b', NOON + 86_400_000, { tool: 'fetch' }));
     assert.equal(store.db.prepare('SELECT count(*) FROM usage').pluck().get(), 3);
-    const empty = { inputTokens: 0, outputTokens: 0, modelMs: 0, turns: 0, notesRead: 0, notesWritten: 0 };
+    const empty = { inputTokens: 0, outputTokens: 0, modelMs: 0, turns: 0, notesRead: 0, notesWritten: 0, costUsd: 0 };
     assert.deepEqual(usageReport(store.db, { by: 'backend' }), [
       { ...empty, group: '', calls: 2, errors: 0, notesRead: 1, notesWritten: 1, modelMs: 8, durationMs: 20 },
       {
@@ -68,6 +69,33 @@ describe('usage', () => {
       ['2026-11-23', 3],
       ['2026-11-24', 1],
     ]);
+  });
+
+  test('costs add up to the micro-dollar, rounded up, and by account and month', () => {
+    const record = createUsageRecorder(store.db);
+    const insert = store.db.prepare(`INSERT INTO api_keys (id, name, kind, scopes, root, hash, created_ms, rotated_from)
+      VALUES (?, 'n', 'client', 'agent', 'default', randomblob(32), 1, ?)`);
+    insert.run('k_a', null);
+    insert.run('k_b', 'k_a');
+    insert.run('k_c', 'k_b');
+    record(entry('k_a', NOON, { tool: 'ask', costUsd: 0.0000011 }));
+    record(entry('k_a', NOON, { tool: 'ask', costUsd: 0.000123 }));
+    record(entry('k_b', NOON, { tool: 'ask', costUsd: Number.NaN }));
+    record(entry('k_c', NOON + 86_400_000, { tool: 'ask', costUsd: 1 }));
+    record(entry('k_c', NOON + 30 * 86_400_000, { tool: 'ask', costUsd: 2 }));
+    record(entry('k_d', NOON, { tool: 'ask', costUsd: 4 }));
+    const costs = usageReport(store.db, { by: 'key' }).map((row) => [row.group, row.costUsd]);
+    assert.deepEqual(costs, [
+      ['k_a', 0.000125],
+      ['k_c', 3],
+      ['k_b', 0],
+      ['k_d', 4],
+    ]);
+    const monthCost = createMonthCost(store.db);
+    assert.equal(monthCost('k_a', '2026-11'), 1_000_125);
+    assert.equal(monthCost('k_a', '2026-12'), 2_000_000);
+    assert.equal(monthCost('k_d', '2026-11'), 4_000_000);
+    assert.equal(monthCost('local', '2026-11'), 0);
   });
 
   test('since a time counts its whole hour and nothing before', () => {
