@@ -23,7 +23,7 @@ const RESULT_CHARACTERS_PER_CONTEXT_TOKEN = 1.4;
 export async function runAgent(request: AgentRequest, ports: AgentPorts): Promise<AgentResult> {
   const startedMs = ports.clock.monotonicMs();
   using scope = new RunScope(request.signal, request.deadlineAtMs ?? startedMs + ports.options.deadlineMs, ports.clock);
-  const run = new AgentRun(request, ports, scope);
+  using run = new AgentRun(request, ports, scope);
   const facts = (): AgentSpent & { requestId: string; durationMs: number } => ({
     ...run.spent(),
     requestId: request.requestId,
@@ -41,7 +41,7 @@ export async function runAgent(request: AgentRequest, ports: AgentPorts): Promis
   }
 }
 
-class AgentRun {
+class AgentRun implements Disposable {
   readonly #runId = randomUUID();
   readonly #ports: AgentPorts;
   readonly #scope: RunScope;
@@ -70,6 +70,10 @@ class AgentRun {
     this.#functions = ports.openFunctions({ runId: this.#runId, requestId, principal, auditCall });
     this.#cloud = request.cloud;
     this.#model.backend = ports.backend.name;
+  }
+
+  [Symbol.dispose](): void {
+    this.#functions.close?.();
   }
 
   spent(): AgentSpent {

@@ -70,6 +70,8 @@ export interface RunFunctions {
   /** Errors: `GuestError` is raised inside the block; anything else (`AUDIT_UNAVAILABLE`, …) ends the run. */
   onCall: OnCall;
   counts(): { notesRead: number; notesWritten: number };
+  /** The run is over and calls nothing any more. */
+  close?(): void;
 }
 
 export interface TurnFacts {

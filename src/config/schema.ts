@@ -16,6 +16,7 @@ export const CONFIG_TABLE = [
     computed: '$STATE_DIRECTORY/memory, else $XDG_DATA_HOME/mem-agent/memory',
     legacyEnv: ['MEMORY_DIR'],
     legacyFile: '.memory_path',
+    reloadable: true,
   }),
   int('memory.max_file_bytes', MIB, [1024, GIB], 'The largest note, in bytes.'),
   int('memory.max_root_bytes', 100 * MIB, [1024, 1024 * GIB], 'The largest memory root, in bytes.'),
@@ -84,6 +85,7 @@ export const CONFIG_TABLE = [
   }),
   text('model.name', '', 'Which model to ask; empty: the first one the server lists.', {
     legacyFile: '.mlx_model_name',
+    reloadable: true,
   }),
   secret('model.api_key', 'The key for that server. Better given as a credential or through model.api_key_file.', {
     legacyEnv: ['VLLM_API_KEY', 'LITELLM_API_KEY'],

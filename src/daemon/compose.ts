@@ -19,6 +19,9 @@ import { createEvents } from '../telemetry/events.ts';
 import type { RootLogger } from '../telemetry/create-logger.ts';
 import { createMetrics } from '../telemetry/metrics-registry.ts';
 import { createAdminPorts } from './admin-ports.ts';
+import { auditedReload } from './audited-reload.ts';
+import { openCurrentRoot } from './current-root.ts';
+import { startFollowingLegacyFiles } from './follow-legacy-files.ts';
 import { createHttpPorts } from './http-ports.ts';
 import { observeSandbox } from './observe-sandbox.ts';
 import { createDaemonState } from './daemon-state.ts';
@@ -93,20 +96,23 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
 
   // Memory: one root until there are several.
   const indexStore = stack.use(openIndexStore({ directory: config.state.dir, schema: INDEX_SCHEMA }));
-  const noteListeners: ((path: string) => void)[] = [];
-  const root = stack.use(
-    openMemoryRoot({
-      name: 'default',
-      directory: config.memory.dir,
-      indexDatabase: indexStore.db,
-      maxFileBytes: config.memory.maxFileBytes,
-      maxRootBytes: config.memory.maxRootBytes,
-      clock,
-      onEvent: (event) => {
-        if (event.type === 'note.changed') for (const listener of noteListeners) listener(event.path);
-        else logger.info({ component: 'memory', ...event }, 'memory index');
-      },
-    }),
+  const noteListeners: ((paths: readonly string[]) => void)[] = [];
+  const memory = stack.use(
+    openCurrentRoot(config.memory.dir, (directory, isMove) =>
+      openMemoryRoot({
+        name: 'default',
+        directory,
+        isBesideOther: isMove,
+        indexDatabase: indexStore.db,
+        maxFileBytes: config.memory.maxFileBytes,
+        maxRootBytes: config.memory.maxRootBytes,
+        clock,
+        onEvent: (event) => {
+          if (event.type === 'note.changed') for (const listener of noteListeners) listener([event.path]);
+          else logger.info({ component: 'memory', ...event }, 'memory index');
+        },
+      }),
+    ),
   );
 
   // The agent: who answers, where its Python runs, and the loop between them.
@@ -122,9 +128,26 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       onEvent: (event) => observeSandbox(event, logger, events),
     }),
   );
-  const settings = createReloadableConfig(loaded, { logger, events });
-  const backend = openBackend(config, { clock, logger }, stack);
-  const agent = stack.use(openAgent({ settings, backend, sandbox, root, clock, events }));
+  const settings = createReloadableConfig(loaded, {
+    logger,
+    events,
+    async apply(next) {
+      if (await memory.moveTo(next.memory.dir)) for (const listener of noteListeners) listener([]);
+    },
+  });
+  const reload = (load: () => LoadedConfig): Promise<ConfigDiff> =>
+    settings.reload(load, (effect) => auditedReload(parts.audit, clock, effect));
+  const legacyFiles = stack.use(
+    startFollowingLegacyFiles({
+      loaded: () => settings.loaded,
+      reload: () => reload(options.reload),
+      onProblem: ({ code, userMessage }) =>
+        logger.error({ code, reason: userMessage }, 'configuration not reloaded, the old one stays'),
+      clock,
+    }),
+  );
+  const backend = openBackend(settings, { clock, logger }, stack);
+  const agent = stack.use(openAgent({ settings, backend, sandbox, memory, clock, events }));
 
   // Who may call, and what listens.
   const failures = stack.use(
@@ -149,10 +172,10 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       onIdle: () => wantStop.resolve('no client for a while'),
     }),
   );
-  const board = createHealthBoard(createHealthProbes({ parts, root, sandbox, backend, agent }), clock);
+  const board = createHealthBoard(createHealthProbes({ parts, settings, memory, sandbox, backend, agent }), clock);
   const ports = createHttpPorts({
     parts,
-    root,
+    memory,
     agent,
     board,
     metrics,
@@ -162,6 +185,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     logger,
     onActivity: () => idle.touch(),
+    catchUp: () => legacyFiles.catchUp(),
   });
   let listeners: Listeners | undefined;
   const adminApp = createAdminApp(
@@ -200,11 +224,11 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     adminApp,
   );
-  noteListeners.push((path) => apps.mcp.notifyNotesChanged([path], true));
+  noteListeners.push((paths) => apps.mcp.notifyNotesChanged(paths, true));
   const opened = await openListeners(apps, config, parts.keys.list().length > 0, stack);
   listeners = opened;
 
-  root.start();
+  memory.root.start();
   sandbox.start();
   // The first look starts the clock of "since when".
   board.components();
@@ -233,7 +257,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     isPrivate: isLoopback(config.http.listen) && isLoopback(config.ops.listen),
     stopWanted: wantStop.promise,
-    reload: (load) => settings.reload(load),
+    reload,
     stop: (reason) => (stopped ??= stop(reason)),
     [Symbol.asyncDispose]: () => (stopped ??= stop('closed')),
   };

@@ -1,21 +1,28 @@
 // How each part of the daemon is, in its own words: what it already knows, nothing is called or measured here.
 import type { AgentService } from '../agent/agent-service.ts';
-import type { MemoryRoot } from '../memory/memory-root.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { CurrentRoot } from './current-root.ts';
 import type { Probe } from './health-board.ts';
+import type { ReloadableConfig } from './reloadable-config.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export interface ProbedParts {
   parts: StoreParts;
-  root: MemoryRoot;
+  settings: ReloadableConfig;
+  memory: CurrentRoot;
   sandbox: Sandbox;
   backend: ChatBackend;
   agent: AgentService;
 }
 
-export function createHealthProbes({ parts, root, sandbox, backend, agent }: ProbedParts): Record<string, () => Probe> {
+export function createHealthProbes(probed: ProbedParts): Record<string, () => Probe> {
+  const { parts, settings, memory, sandbox, backend, agent } = probed;
   return {
+    config: () =>
+      settings.problem === ''
+        ? { state: 'ok', reason: '' }
+        : { state: 'degraded', reason: `a change was refused, the old configuration stays: ${settings.problem}` },
     audit: () => {
       const finding = parts.audit.finding();
       if (finding !== undefined) return { state: 'failed', reason: finding };
@@ -23,7 +30,7 @@ export function createHealthProbes({ parts, root, sandbox, backend, agent }: Pro
       return { state, reason };
     },
     memory: () => {
-      const { notes, sizeBytes, index, indexedNotes, indexLagMs, writable, reason } = root.status();
+      const { notes, sizeBytes, index, indexedNotes, indexLagMs, writable, reason } = memory.root.status();
       const details = { notes, sizeBytes, index, indexedNotes, indexLagMs, writable };
       return { state: !writable || index === 'failed' ? 'degraded' : 'ok', reason, details };
     },

@@ -4,17 +4,17 @@ import type { LoginFailureLog } from '../auth/login-failure-log.ts';
 import type { HttpPorts } from '../http/ports.ts';
 import { isErrorCode } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { MemoryRoot } from '../memory/memory-root.ts';
 import type { Events } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
+import type { CurrentRoot } from './current-root.ts';
 import type { DaemonState } from './daemon-state.ts';
 import type { HealthBoard } from './health-board.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export interface HttpPortsInput {
   parts: StoreParts;
-  root: MemoryRoot;
+  memory: CurrentRoot;
   agent: AgentService;
   board: HealthBoard;
   metrics: Metrics;
@@ -25,12 +25,14 @@ export interface HttpPortsInput {
   logger: Logger;
   /** A request was answered; keeps a daemon that stdio started alive. */
   onActivity(): void;
+  /** Awaited before each question. */
+  catchUp(): Promise<void>;
 }
 
 export function createHttpPorts(input: HttpPortsInput): HttpPorts {
-  const { parts, root, agent, board, metrics, events, state, failures } = input;
+  const { parts, memory, agent, board, metrics, events, state, failures } = input;
   metrics.onCollect(() => {
-    const { notes, sizeBytes, index, indexLagMs } = root.status();
+    const { notes, sizeBytes, index, indexLagMs } = memory.root.status();
     metrics.setMemory({
       files: notes,
       sizeBytes,
@@ -41,14 +43,16 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
   });
   return {
     audit: parts.audit,
-    rootOf: () => root,
+    rootOf: () => memory.root,
     verifyKey: (token) => parts.keys.verify(token),
     onAuthFailure(address, reason) {
       events.authFailed({ reason, address, transport: 'http' });
       failures.note(address, reason);
     },
-    askAgent: ({ onProgress, ...request }) =>
-      agent.ask({ ...request, onProgress: ({ message }) => onProgress(message) }),
+    async askAgent({ onProgress, ...request }) {
+      await input.catchUp();
+      return await agent.ask({ ...request, onProgress: ({ message }) => onProgress(message) });
+    },
     health: () => board.components(),
     metrics: () => metrics.render(),
     isReady: () => state.current === 'ready',

@@ -5,22 +5,22 @@ import { readSystemPromptFile, systemPrompt } from '../agent/system-prompt.ts';
 import type { Config } from '../config/config.ts';
 import { isErrorCode } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { MemoryRoot } from '../memory/memory-root.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Events } from '../telemetry/events.ts';
+import type { CurrentRoot } from './current-root.ts';
 import type { ReloadableConfig } from './reloadable-config.ts';
 
 export interface AgentParts {
   settings: ReloadableConfig;
   backend: ChatBackend;
   sandbox: Sandbox;
-  root: MemoryRoot;
+  memory: CurrentRoot;
   clock: Clock;
   events: Events;
 }
 
-export function openAgent({ settings, backend, sandbox, root, clock, events }: AgentParts): AgentService {
+export function openAgent({ settings, backend, sandbox, memory, clock, events }: AgentParts): AgentService {
   const { agent } = settings.config;
   const ownPrompt = agent.systemPromptFile === '' ? undefined : readSystemPromptFile(agent.systemPromptFile);
   return new AgentService(
@@ -30,12 +30,15 @@ export function openAgent({ settings, backend, sandbox, root, clock, events }: A
       backend,
       sandbox,
       clock,
-      openFunctions: ({ principal, auditCall }) =>
-        createMemoryFunctions({
-          root,
+      openFunctions: ({ principal, auditCall }) => {
+        const lease = memory.lease();
+        const functions = createMemoryFunctions({
+          root: lease.root,
           scopes: principal.scopes,
           record: (operation) => auditCall.operation(operation),
-        }),
+        });
+        return { ...functions, close: () => lease[Symbol.dispose]() };
+      },
       systemPrompt: () =>
         ownPrompt ??
         systemPrompt({

@@ -1,5 +1,4 @@
 // Decides who answers, from the configuration: an OpenAI-compatible server (with `builtin` behind it), or `builtin` alone.
-import type { Config } from '../config/config.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createBuiltinBackend } from '../model/builtin/builtin-backend.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
@@ -7,21 +6,23 @@ import { createFallbackBackend } from '../model/fallback-backend.ts';
 import { openOpenAiBackend } from '../model/openai-compatible.ts';
 import { defaultOpenAiOptions } from '../model/openai-options.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { ReloadableConfig } from './reloadable-config.ts';
 
 /** What has to be closed goes on the stack. */
 export function openBackend(
-  { model }: Config,
+  settings: ReloadableConfig,
   ports: { clock: Clock; logger: Logger },
   stack: AsyncDisposableStack,
 ): ChatBackend {
   const { clock, logger } = ports;
+  const { model } = settings.config;
   const builtin = createBuiltinBackend({ clock });
   if (model.backend === 'builtin') return builtin;
   const server = stack.use(
     openOpenAiBackend({
       ...defaultOpenAiOptions,
       baseUrl: model.baseUrl,
-      model: model.name,
+      currentModel: () => settings.config.model.name,
       apiKey: model.apiKey,
       trust: model.trust,
       paid: model.paid,

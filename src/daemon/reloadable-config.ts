@@ -1,5 +1,5 @@
-// The configuration as it is now: SIGHUP and `config reload` replace what can change while the daemon runs.
-// Guarantees: a configuration with an error changes nothing.
+// The configuration as it is now: SIGHUP, `config reload` and a changed legacy file replace what can change while the daemon
+// runs. Guarantees: one reload at a time; a configuration with an error, or that cannot be put into effect, changes nothing.
 import { diffConfig, type ConfigDiff } from '../config/diff-config.ts';
 import type { Config } from '../config/config.ts';
 import { createFiltersReader } from '../config/filters-file.ts';
@@ -7,23 +7,36 @@ import type { LoadedConfig } from '../config/load-config.ts';
 import type { LogLevel, RootLogger } from '../telemetry/create-logger.ts';
 import { isLogLevel } from '../telemetry/create-logger.ts';
 import type { Events } from '../telemetry/events.ts';
-import { AppError } from '../lib/app-error.ts';
+import { AppError, toAppError } from '../lib/app-error.ts';
+
+export type Around = (effect: () => Promise<void>) => Promise<void>;
+
+export interface ReloadablePorts {
+  logger: RootLogger;
+  events: Events;
+  /** Puts into effect what is not simply read from `config` when it is needed. If it throws the old configuration stays. */
+  apply(next: Config): Promise<void>;
+}
 
 export interface ReloadableConfig {
   readonly loaded: LoadedConfig;
   readonly config: Config;
   /** The text of `.filters` as it is now. */
   filters(): string;
-  reload(load: () => LoadedConfig): Promise<ConfigDiff>;
+  /** Why the last reload was refused; empty once one went through. */
+  readonly problem: string;
+  /** `around` is called with the effect, once what is wrong in itself has been refused: for its audit record. */
+  reload(load: () => LoadedConfig, around?: Around): Promise<ConfigDiff>;
   setLogLevel(level: string): void;
 }
 
 export function createReloadableConfig(
   initial: LoadedConfig,
-  ports: { logger: RootLogger; events: Events },
+  { logger, events, apply }: ReloadablePorts,
 ): ReloadableConfig {
-  const { logger, events } = ports;
   let loaded = initial;
+  let problem = '';
+  let latest: Promise<unknown> = Promise.resolve();
   let filters = createFiltersReader(loaded);
 
   function changeLevel(level: LogLevel, principal: string): void {
@@ -31,6 +44,26 @@ export function createReloadableConfig(
     const from = logger.level;
     logger.setLevel(level);
     events.logLevelChanged({ from, to: level, principal });
+  }
+
+  async function reload(load: () => LoadedConfig, around: Around): Promise<ConfigDiff> {
+    try {
+      const next = load();
+      const diff = diffConfig(loaded, next);
+      await around(async () => {
+        await apply(next.config);
+        loaded = next;
+        filters = createFiltersReader(next);
+        if (diff.applied.includes('log.level')) changeLevel(next.config.log.level, 'reload');
+      });
+      problem = '';
+      logger.reopen();
+      events.configReloaded({ applied: diff.applied, needsRestart: diff.needRestart });
+      return diff;
+    } catch (error) {
+      problem = toAppError(error).userMessage;
+      throw error;
+    }
   }
 
   return {
@@ -41,15 +74,13 @@ export function createReloadableConfig(
       return loaded.config;
     },
     filters: () => filters(),
-    async reload(load) {
-      const next = load();
-      const diff = diffConfig(loaded, next);
-      loaded = next;
-      filters = createFiltersReader(next);
-      if (diff.applied.includes('log.level')) changeLevel(next.config.log.level, 'reload');
-      logger.reopen();
-      events.configReloaded({ applied: diff.applied, needsRestart: diff.needRestart });
-      return diff;
+    get problem() {
+      return problem;
+    },
+    reload(load, around = (effect) => effect()) {
+      const result = latest.then(() => reload(load, around));
+      latest = Promise.allSettled([result]);
+      return result;
     },
     setLogLevel(level) {
       if (!isLogLevel(level)) {

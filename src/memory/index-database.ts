@@ -7,23 +7,18 @@ export type IndexHandle = BetterSqlite3.Database;
 
 /** For `openIndexStore`: the tables of each root are made when it opens. Raise the version when their form changes. */
 export const INDEX_SCHEMA = {
-  version: 1,
-  sql: 'CREATE TABLE memory_roots (prefix TEXT PRIMARY KEY, directory TEXT NOT NULL) STRICT',
+  version: 2,
+  sql: 'CREATE TABLE memory_roots (prefix TEXT PRIMARY KEY, name TEXT NOT NULL, directory TEXT NOT NULL) STRICT',
 };
 
 /** About 1 ms of work. */
 const MERGE_PAGES = 16;
 
-export function tablePrefix(rootName: string): string {
-  return `root_${createHash('sha256').update(rootName).digest('hex').slice(0, 12)}`;
-}
-
-/** The index of another directory that had this name is dropped. */
-export function createTables(db: IndexHandle, prefix: string, directory: string): void {
-  const known = db.prepare('SELECT directory FROM memory_roots WHERE prefix = ?').pluck().get(prefix);
-  if (known === directory) return;
+/** Makes the tables of a root, if they are not there, and returns their prefix. */
+export function createTables(db: IndexHandle, name: string, directory: string): string {
+  const prefix = `root_${createHash('sha256').update(`${name}\0${directory}`).digest('hex').slice(0, 12)}`;
+  if (db.prepare('SELECT 1 FROM memory_roots WHERE prefix = ?').get(prefix) !== undefined) return prefix;
   db.transaction(() => {
-    for (const table of ['notes', 'forward', 'words']) db.exec(`DROP TABLE IF EXISTS ${prefix}_${table}`);
     db.exec(`
       CREATE TABLE ${prefix}_notes (
         id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, title TEXT NOT NULL, name_key TEXT NOT NULL,
@@ -42,7 +37,23 @@ export function createTables(db: IndexHandle, prefix: string, directory: string)
     ]) {
       db.prepare(`INSERT INTO ${prefix}_words (${prefix}_words, rank) VALUES (?, ?)`).run(setting, value);
     }
-    db.prepare('INSERT OR REPLACE INTO memory_roots VALUES (?, ?)').run(prefix, directory);
+    db.prepare('INSERT INTO memory_roots VALUES (?, ?, ?)').run(prefix, name, directory);
+  })();
+  return prefix;
+}
+
+/** Drops the indexes of other directories that had this name; none of them may be open. */
+export function dropOtherTables(db: IndexHandle, name: string, directory: string): void {
+  const others = db
+    .prepare<[string, string], string>('SELECT prefix FROM memory_roots WHERE name = ? AND directory <> ?')
+    .pluck()
+    .all(name, directory);
+  if (others.length === 0) return;
+  db.transaction(() => {
+    for (const prefix of others) {
+      for (const table of ['notes', 'forward', 'words']) db.exec(`DROP TABLE IF EXISTS ${prefix}_${table}`);
+      db.prepare('DELETE FROM memory_roots WHERE prefix = ?').run(prefix);
+    }
   })();
 }
 

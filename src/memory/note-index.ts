@@ -1,7 +1,7 @@
 // The stored index of one memory root: an FTS5 table finds candidates, a forward table scores them. Deletable at any time.
 // Each word is stored with a tier (how much the note is about it), so the best notes of a common word are read first.
 
-import { createTables, prepareStatements, tablePrefix, type IndexHandle } from './index-database.ts';
+import { createTables, prepareStatements, type IndexHandle } from './index-database.ts';
 import { foldText } from './note-words.ts';
 import { MAX_WEIGHT, type WeighedNote } from './note-weights.ts';
 
@@ -35,9 +35,7 @@ export class NoteIndex {
 
   constructor(db: IndexHandle, rootName: string, directory: string) {
     this.#db = db;
-    const prefix = tablePrefix(rootName);
-    createTables(db, prefix, directory);
-    this.#sql = prepareStatements(db, prefix);
+    this.#sql = prepareStatements(db, createTables(db, rootName, directory));
     this.#count = this.#sql.count.get() ?? 0;
   }
 

@@ -4,7 +4,7 @@ import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statS
 import { join, resolve } from 'node:path';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
-import type { IndexHandle } from './index-database.ts';
+import { dropOtherTables, type IndexHandle } from './index-database.ts';
 import { NoteIndex, nameKey } from './note-index.ts';
 import { resolveLink } from './links.ts';
 import type { MemoryEvent } from './memory-event.ts';
@@ -24,6 +24,8 @@ export interface MemoryRootOptions {
   directory: string;
   /** Handle of index.db; stays the caller's, who closes it after the root. */
   indexDatabase: IndexHandle;
+  /** Another directory of the same name is open beside this one: its index must not be swept. */
+  isBesideOther?: boolean;
   maxFileBytes?: number;
   maxRootBytes?: number;
   /** How often outside edits are looked for, besides the watcher. */
@@ -47,6 +49,7 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
   const jail = new PathJail(directory);
   const reader = new NoteReader(jail, maxFileBytes);
   const counts = new RootCounts();
+  if (options.isBesideOther !== true) dropOtherTables(options.indexDatabase, name, jail.directory);
   const index = new NoteIndex(options.indexDatabase, name, jail.directory);
   const indexer = new NoteIndexer({ jail, reader, index, counts, clock, sweepIntervalMs, onEvent });
   const writer = new NoteWriter({ jail, reader, indexer, counts, maxFileBytes, maxRootBytes, readOnlyReason, onEvent });

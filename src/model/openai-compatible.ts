@@ -220,17 +220,18 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
   }
 
   async #modelName(): Promise<string> {
-    const { model } = this.#options;
-    if (model !== undefined && model !== '') return model;
-    return await this.#discovery.first();
+    return this.#givenModel === '' ? await this.#discovery.first() : this.#givenModel;
+  }
+
+  get #givenModel(): string {
+    return this.#options.currentModel?.() ?? this.#options.model ?? '';
   }
 
   /** After a 404: whether the server meanwhile offers another model than the one we asked for. */
   async #hasOtherModel(asked: string): Promise<boolean> {
-    const { model } = this.#options;
     this.#discovery.forget();
     const names = await this.#discovery.names();
-    if (model === undefined || model === '') return names.length > 0 && names[0] !== asked;
+    if (this.#givenModel === '') return names.length > 0 && names[0] !== asked;
     throw new ModelError('backend', 'MODEL_FAILED', `The model server ${this.#context.server} has no model ${asked}`, {
       hint: `Set model.name to one it has: ${clean(names.slice(0, 5).join(', '), this.#context) || 'none is loaded'}`,
     });

@@ -9,6 +9,8 @@ export interface OpenAiOptions {
   apiKey?: string;
   /** Left out or empty: the first model the server lists. */
   model?: string;
+  /** The same, asked at each turn: for a name that can change meanwhile. */
+  currentModel?(): string;
   /** Tokens cost money: never stop early, send standard fields only. */
   paid: boolean;
   /** `cloud` asks only with `consent`. */

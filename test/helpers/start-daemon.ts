@@ -13,6 +13,8 @@ export interface StartDaemonOptions {
   /** Kept after the daemon is gone; by default both live in a temp directory that goes with it. */
   stateDir?: string;
   memoryDir?: string;
+  /** Where `config.toml` and the files of the Python original are; then no flag says where the notes are. */
+  configDir?: string;
   /** Put before node. It must exec, so that the pid is the daemon's: `unshare -m sh -c 'mount …; exec "$@"' sh`. */
   wrap?: readonly string[];
   deadlineMs?: number;
@@ -47,13 +49,21 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
   const stateDir = options.stateDir ?? join(home.path, 'state');
   const memoryDir = options.memoryDir ?? join(home.path, 'memory');
   if (options.wrap === undefined) lendSnapshot(join(stateDir, 'sandbox'));
-  const places = ['--state.dir', stateDir, '--runtime.dir', join(home.path, 'run'), '--memory.dir', memoryDir];
+  const { configDir } = options;
+  const places = [
+    '--state.dir',
+    stateDir,
+    '--runtime.dir',
+    join(home.path, 'run'),
+    ...(configDir === undefined ? ['--memory.dir', memoryDir] : []),
+  ];
+  const env = { ...(configDir !== undefined && { CONFIGURATION_DIRECTORY: configDir }), ...options.env };
   const listeners = ['--http.listen', '127.0.0.1:0', '--ops.listen', '127.0.0.1:0'];
   const flags = [...listeners, ...places, ...(options.flags ?? [])];
   const [command = process.execPath, ...args] = [...(options.wrap ?? []), process.execPath, MAIN, 'serve', ...flags];
   const child = spawn(command, args, {
     cwd: home.path,
-    env: cleanEnvironment(home.path, options.env),
+    env: cleanEnvironment(home.path, env),
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let stderr = '';
@@ -88,7 +98,7 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
       stderr: () => stderr,
       kill: (signal) => void child.kill(signal),
       stop: end,
-      cli: (...line) => runMain([...line, ...places], { home: home.path }),
+      cli: (...line) => runMain([...line, ...places], { home: home.path, env }),
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {
