@@ -1,6 +1,12 @@
 // The shapes of worker.ts as zod schemas, one source for the socket between daemon and worker and for the admin API.
 import { z } from 'zod';
-import { WORKER_STATES, type WorkerLogLine, type WorkerProbe, type WorkerStatus } from './worker.ts';
+import {
+  WORKER_STATES,
+  type WorkerFailure,
+  type WorkerLogLine,
+  type WorkerProbe,
+  type WorkerStatus,
+} from './worker.ts';
 
 const gpu = z.object({
   index: z.number(),
@@ -11,13 +17,13 @@ const gpu = z.object({
   temperatureCelsius: z.number().nullable(),
 });
 
-const failure = z.object({
+export const workerFailureSchema = z.object({
   atIso: z.string(),
   kind: z.enum(['crash', 'stall', 'load', 'canary', 'spawn']),
   reason: z.string(),
   logTail: z.array(z.string()).readonly(),
   metrics: z.string(),
-});
+}) satisfies z.ZodType<WorkerFailure>;
 
 export const workerStatusSchema = z.object({
   name: z.string(),
@@ -35,7 +41,7 @@ export const workerStatusSchema = z.object({
   retryInMs: z.number().nullable(),
   lastProgressIso: z.string().nullable(),
   lastCanaryIso: z.string().nullable(),
-  lastFailure: failure.nullable(),
+  lastFailure: workerFailureSchema.nullable(),
   gpus: z.array(gpu).readonly(),
 }) satisfies z.ZodType<WorkerStatus>;
 
