@@ -58,7 +58,8 @@ export async function askModel({ ports, scope, progress, turn, ask }: Turn): Pro
 function watchForEnd(): (text: string) => boolean {
   let seen = 0;
   return (text) => {
-    const fresh = text.slice(seen);
+    // A shorter text is another one: the turn is being asked again elsewhere.
+    const fresh = text.length < seen ? text : text.slice(seen);
     seen = text.length;
     return fresh.includes('>') && isAnswerComplete(text);
   };
