@@ -60,18 +60,32 @@ test('files of the audit made immutable: 503, no effect, recovery by itself', { 
   const target = { url: daemon.url, key: daemon.keys.client };
   assert.ok((await callTool(target, 'fetch', { id: 'anna.md' })).ok);
   const before = directoryContent(memoryDir);
-  // A file system with open files cannot be remounted read-only; this stops the open files too.
-  const files = ['core.db', 'core.db-wal'].map((name) => join(stateDir, name));
-  execFileSync('chattr', ['+i', ...files]);
-  try {
+  {
+    using _immutable = makeImmutable(stateDir);
     await assertEveryToolRefused(target, () => undefined);
     assert.deepEqual(directoryContent(memoryDir), before, 'a refused call changed the notes');
-  } finally {
-    execFileSync('chattr', ['-i', ...files]);
   }
   const recoveredMs = await untilHealthy(daemon);
   context.diagnostic(`recovered ${Math.round(recoveredMs)} ms after the files were writable`);
   await assertWorksAgain(daemon, target, memoryDir);
+});
+
+test('planted: an audit that fails and is ignored lets calls through, and the notes show it', async () => {
+  using home = tempDirectory();
+  const memoryDir = memoryWithAnna(home.path);
+  const stateDir = join(home.path, 'state');
+  await using daemon = await startDaemon({
+    stateDir,
+    memoryDir,
+    flags: ['--sandbox.standby', '0'],
+    plantedBug: 'an audit that fails is ignored',
+  });
+  const target = { url: daemon.url, key: daemon.keys.client };
+  const before = directoryContent(memoryDir);
+  using _immutable = makeImmutable(stateDir);
+  await assert.rejects(() => assertEveryToolRefused(target, () => undefined), assert.AssertionError);
+  assert.ok((await callTool(target, 'delete_file', { path: 'anna.md' })).ok);
+  assert.notDeepEqual(directoryContent(memoryDir), before);
 });
 
 test('control: with a disk that takes writes the same calls do change the notes', async () => {
@@ -87,6 +101,13 @@ test('control: with a disk that takes writes the same calls do change the notes'
   assert.equal(after['anna.md'], undefined);
   assert.equal(after['new.md'], '# New\n');
 });
+
+/** A file system with open files cannot be remounted read-only; this stops the open files too. */
+function makeImmutable(stateDir: string): Disposable {
+  const files = ['core.db', 'core.db-wal'].map((name) => join(stateDir, name));
+  execFileSync('chattr', ['+i', ...files]);
+  return { [Symbol.dispose]: () => void execFileSync('chattr', ['-i', ...files]) };
+}
 
 function memoryWithAnna(home: string): string {
   const memoryDir = join(home, 'memory');

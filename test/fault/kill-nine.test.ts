@@ -12,6 +12,7 @@ import { startDaemon, type DaemonProcess } from '../helpers/start-daemon.ts';
 
 const KILLS = Number(process.env['MEMA_KILLS'] ?? (process.env['MEMA_FULL'] === '1' ? 100 : 20));
 const CLIENTS = 8;
+const PLANTED_KILLS = 40;
 /** A new note now and then, so that checking stays cheap. */
 const KILLS_PER_NOTE = 10;
 
@@ -60,6 +61,39 @@ test(`${KILLS} kills at random moments lose nothing that was acknowledged`, { ti
     `${acknowledged} acknowledged facts, ${killedInFlight} calls cut off, slowest start ${Math.round(slowestStartMs)} ms`,
   );
   assert.ok(acknowledged > KILLS && killedInFlight > 0, 'hardly anything was in flight: the test proves nothing');
+});
+
+test('planted: notes written in place are found half written', { timeout: 600_000 }, async (context) => {
+  using home = tempDirectory();
+  const stateDir = join(home.path, 'state');
+  const memoryDir = join(home.path, 'memory');
+  mkdirSync(memoryDir);
+  let ledger: Ledger | undefined;
+  const faults = (): string[] => {
+    if (ledger === undefined) return [];
+    const text = readFileSync(join(memoryDir, ledger.note), 'utf8');
+    return checkLedger(text, ledger.acknowledged, ledger.asked).broken;
+  };
+  let kills = 0;
+  for (; kills < PLANTED_KILLS && faults().length === 0; kills++) {
+    await using daemon = await startDaemon({
+      stateDir,
+      memoryDir,
+      flags: ['--sandbox.standby', '0'],
+      plantedBug: 'notes are written in place',
+    });
+    ledger ??= await newLedger(daemon, 'facts/planted.md');
+    const { note, asked, acknowledged } = ledger;
+    const writers = Array.from({ length: CLIENTS }, (_, number) =>
+      writeUntilDead(daemon, { note, asked, acknowledged }, `${kills}-${number}`),
+    );
+    await sleep(50 + Math.random() * 200);
+    daemon.kill('SIGKILL');
+    await daemon.exited;
+    await Promise.all(writers);
+  }
+  context.diagnostic(`found after ${kills} kills`);
+  assert.ok(faults().length > 0, `no note was half written in ${kills} kills`);
 });
 
 /** One fact after another; true if a call was under way when the daemon died. */

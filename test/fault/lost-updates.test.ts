@@ -18,6 +18,7 @@ const BY_VERSION = IS_FULL ? 5 : 2;
 const BY_AGENT = IS_FULL ? 5 : 1;
 /** So few at once, because of those who read the same version only one wins. */
 const VERSIONED_AT_ONCE = 4;
+const PLANTED_ROUNDS = 50;
 const NOTE = 'facts.md';
 /** Short lines: every change writes the whole note. */
 const PADDING = 8;
@@ -74,6 +75,24 @@ test('no update of one note is lost among 64 clients', { timeout: 900_000 }, asy
   assert.deepEqual(checkLedger(text, acknowledged, acknowledged), NO_FAULTS);
   const verified = await daemon.cli('audit', 'verify', '--json');
   assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+});
+
+test('planted: without the write lock updates are lost, and the ledger shows it', { timeout: 120_000 }, async () => {
+  await using daemon = await startDaemon({ flags: ['--sandbox.standby', '0'], plantedBug: 'no write lock' });
+  const target = { url: daemon.url, key: daemon.keys.client };
+  assert.ok((await callTool(target, 'create_file', { path: NOTE, content: EMPTY_LEDGER })).ok);
+  const acknowledged = new Set<string>();
+  const lost = (): readonly string[] =>
+    checkLedger(readFileSync(join(daemon.memoryDir, NOTE), 'utf8'), acknowledged, acknowledged).lost;
+  for (let round = 0; round < PLANTED_ROUNDS && lost().length === 0; round++) {
+    const updates = Array.from({ length: CLIENTS }, async (_, number) => {
+      const name = `planted-${round}-${number}`;
+      // Most are refused by the look at the version just before the rename; what counts is what was acknowledged.
+      if ((await callTool(target, 'update_file', factUpdate(NOTE, name, PADDING))).ok) acknowledged.add(name);
+    });
+    await Promise.all(updates);
+  }
+  assert.ok(lost().length > 0, `nothing was lost of ${acknowledged.size} acknowledged updates`);
 });
 
 /** Read, change, write with the version that was read; again whenever somebody was faster. */

@@ -12,6 +12,26 @@ import { fillDisk, onSmallDisk } from '../helpers/tmpfs-daemon.ts';
 
 const MIB = 1024 * 1024;
 
+test('planted: notes written in place are damaged by a full disk, and it shows', { timeout: 60_000 }, async () => {
+  using home = tempDirectory();
+  const memoryDir = join(home.path, 'memory');
+  mkdirSync(memoryDir);
+  await using daemon = await startDaemon({
+    memoryDir,
+    flags: ['--sandbox.standby', '0'],
+    wrap: onSmallDisk(memoryDir, 2 * MIB),
+    plantedBug: 'notes are written in place',
+  });
+  const target = { url: daemon.url, key: daemon.keys.client };
+  const notes = daemon.inside(memoryDir);
+  assert.ok((await callTool(target, 'create_file', { path: 'big.md', content: '# Big\n' })).ok);
+  using _disk = fillDisk(notes);
+  const full = directoryContent(notes);
+  const update = { path: 'big.md', old_content: '# Big\n', new_content: `# Big\n${'new '.repeat(20_000)}` };
+  assert.equal((await callTool(target, 'update_file', update)).ok, false);
+  assert.notDeepEqual(directoryContent(notes), full);
+});
+
 test('a full disk under the notes loses nothing and is told', { timeout: 60_000 }, async () => {
   using home = tempDirectory();
   const memoryDir = join(home.path, 'memory');

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { callTool, postJson, type ToolTarget } from '../helpers/call-tool.ts';
 import { startEngine, type Engine } from '../helpers/engine/start-engine.ts';
 import type { EngineReply } from '../helpers/engine/script.ts';
+import type { PlantedBug } from '../helpers/planted-bugs/planted-bugs.ts';
 import { tempDirectory } from '../helpers/run-main.ts';
 import { startDaemon, type DaemonProcess } from '../helpers/start-daemon.ts';
 
@@ -30,6 +31,47 @@ test('SIGTERM: calls in flight finish, new ones are refused, exit code 0', { tim
   }
   assert.deepEqual(await daemon.exited, { code: 0, signal: null }, daemon.stderr());
   assert.match(daemon.stderr(), /"state":"stopped"/);
+});
+
+test('planted: a drain that waits for nobody cuts calls off', { timeout: 60_000 }, async () => {
+  await using engine = await startEngine({ script: { rules: [{ pattern: '.', replies: [SLOW] }] } });
+  await using daemon = await startWith(engine, 'a drain waits for nobody');
+  const target = { url: daemon.url, key: daemon.keys.client };
+  const asked = callTool(target, 'use_memory_agent', { question: 'What is Selma?' }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+  await untilAsked(engine, 1);
+  daemon.kill('SIGTERM');
+  assert.equal(await asked, false);
+});
+
+test('planted: a second signal that forces at once ends a drain', { timeout: 60_000 }, async () => {
+  const hangs: EngineReply = { text: 'never', fault: 'hang' };
+  await using engine = await startEngine({ script: { rules: [{ pattern: '.', replies: [hangs] }] } });
+  await using daemon = await startWith(engine, 'a second signal forces at once');
+  const asked = callTool({ url: daemon.url, key: daemon.keys.client }, 'use_memory_agent', { question: 'What?' });
+  const cutOff = assert.rejects(asked);
+  await untilAsked(engine, 1);
+  daemon.kill('SIGTERM');
+  await sleep(300);
+  daemon.kill('SIGTERM');
+  assert.deepEqual(await daemon.exited, { code: 1, signal: null }, daemon.stderr());
+  await cutOff;
+});
+
+test('planted: a reload whose failure is not caught ends the daemon', { timeout: 60_000 }, async () => {
+  using home = tempDirectory();
+  const file = join(home.path, 'config.toml');
+  writeFileSync(file, '[log]\nlevel = "info"\n');
+  await using daemon = await startDaemon({
+    flags: ['--config', file, '--sandbox.standby', '0'],
+    plantedBug: 'a reload that fails is not caught',
+  });
+  writeFileSync(file, '[log]\nlevel = "loud"\n');
+  daemon.kill('SIGHUP');
+  const { code } = await daemon.exited;
+  assert.notEqual(code, 0);
 });
 
 test('a second SIGTERM at once is the same wish, one after two seconds forces', { timeout: 60_000 }, async () => {
@@ -78,8 +120,9 @@ test('SIGHUP changes the log level; a wrong file changes nothing and is told', {
   assert.deepEqual(await daemon.stop(), { code: 0, signal: null });
 });
 
-function startWith(engine: Engine): Promise<DaemonProcess> {
-  return startDaemon({ flags: ['--model.base-url', engine.baseUrl, '--sandbox.standby', '0'] });
+function startWith(engine: Engine, plantedBug?: PlantedBug): Promise<DaemonProcess> {
+  const flags = ['--model.base-url', engine.baseUrl, '--sandbox.standby', '0'];
+  return startDaemon({ flags, ...(plantedBug !== undefined && { plantedBug }) });
 }
 
 async function untilAsked(engine: Engine, count: number): Promise<void> {

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeFlagsFor, type PlantedBug } from './planted-bugs/planted-bugs.ts';
 import { SANDBOX_CACHE } from './sandbox-cache.ts';
 import { cleanEnvironment, MAIN, runMain, tempDirectory, type MainRun } from './run-main.ts';
 
@@ -18,6 +19,8 @@ export interface StartDaemonOptions {
   /** Put before node. It must exec, so that the pid is the daemon's: `unshare -m sh -c 'mount …; exec "$@"' sh`. */
   wrap?: readonly string[];
   deadlineMs?: number;
+  /** The daemon runs with this bug in it, to show that a test would see it. */
+  plantedBug?: PlantedBug;
 }
 
 export interface DaemonExit {
@@ -60,7 +63,8 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
   const env = { ...(configDir !== undefined && { CONFIGURATION_DIRECTORY: configDir }), ...options.env };
   const listeners = ['--http.listen', '127.0.0.1:0', '--ops.listen', '127.0.0.1:0'];
   const flags = [...listeners, ...places, ...(options.flags ?? [])];
-  const [command = process.execPath, ...args] = [...(options.wrap ?? []), process.execPath, MAIN, 'serve', ...flags];
+  const node = [process.execPath, ...nodeFlagsFor(options.plantedBug)];
+  const [command = process.execPath, ...args] = [...(options.wrap ?? []), ...node, MAIN, 'serve', ...flags];
   const child = spawn(command, args, {
     cwd: home.path,
     env: cleanEnvironment(home.path, env),
