@@ -24,6 +24,8 @@ export interface EngineControl {
   received(): Promise<Received>;
   /** The text of one of its own addresses, such as `/metrics`. */
   get(path: string): Promise<string>;
+  /** Any other call, on a connection of its own. */
+  call(method: string, path: string, body?: unknown): Promise<string>;
 }
 
 export function createEngineControl(baseUrl: string): EngineControl {
@@ -47,5 +49,6 @@ export function createEngineControl(baseUrl: string): EngineControl {
     requests: async () => JSON.parse(await call('GET', '/control/requests')) as SeenByEngine[],
     received: async () => JSON.parse(await call('GET', '/control/received')) as Received,
     get: async (path) => await call('GET', path),
+    call,
   };
 }

@@ -45,6 +45,8 @@ export interface AnswerFaults {
   /** Hang once this many completions are answered. */
   hangAfterRequests?: number;
   healthStatus?: number;
+  /** OpenRouter's `/key`. */
+  keyStatus?: number;
   /** Every completion fails with this, health stays green. */
   completionStatus?: number;
   rateLimit?: { retryAfterS?: number; headers?: Record<string, string> };

@@ -110,8 +110,10 @@ function control(state: EngineState, received: ReceivedTraffic, { url, response,
     case '/control/faults':
       state.replaceFaults(JSON.parse(body) as EngineFaults);
       break;
-    default:
-      return sendJson(response, 404, {});
+    default: {
+      const extra = state.extraControl(url.pathname, body);
+      return sendJson(response, extra === undefined ? 404 : 200, extra ?? {});
+    }
   }
   sendJson(response, 200, {});
 }

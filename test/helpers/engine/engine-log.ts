@@ -28,14 +28,15 @@ export function logUvicorn(text: string, level: Level = 'INFO'): void {
   writeLog(`${`${level}:`.padEnd(10)}${text}\n`);
 }
 
-/** One state of a progress bar; it overwrites the one before. */
+/** One state of vLLM's progress bar; it overwrites the one before. */
 export function logProgress(label: string, done: number, total: number, elapsedMs: number): void {
-  const share = Math.round((done / total) * 100);
-  const left = done === 0 ? '?' : clock((elapsedMs / done) * (total - done));
-  const rate = done === 0 ? '?it/s' : `${(elapsedMs / 1000 / done).toFixed(2)}s/it`;
-  writeLog(
-    `\r${label}: ${String(share).padStart(3)}% Completed | ${done}/${total} [${clock(elapsedMs)}<${left}, ${rate}]`,
-  );
+  writeLog(`\r${label}: ${percent(done, total)} Completed | ${done}/${total} ${timing(done, total, elapsedMs)}`);
+}
+
+/** One state of tqdm's own progress bar. */
+export function logBar(label: string, done: number, total: number, elapsedMs: number): void {
+  const bar = '█'.repeat(Math.round((done / total) * 10)).padEnd(10);
+  writeLog(`\r${label}: ${percent(done, total)}|${bar}| ${done}/${total} ${timing(done, total, elapsedMs)}`);
 }
 
 /** `logLinesPerSecond` more lines, in bursts, until the faults say otherwise. */
@@ -58,6 +59,16 @@ export function startFlood(faults: () => EngineFaults): void {
     }
     writeLog(lines.join(''));
   }, 20).unref();
+}
+
+function percent(done: number, total: number): string {
+  return `${String(Math.round((done / total) * 100)).padStart(3)}%`;
+}
+
+function timing(done: number, total: number, elapsedMs: number): string {
+  if (done === 0) return `[${clock(elapsedMs)}<?, ?it/s]`;
+  const leftMs = (elapsedMs / done) * (total - done);
+  return `[${clock(elapsedMs)}<${clock(leftMs)}, ${(elapsedMs / 1000 / done).toFixed(2)}s/it]`;
 }
 
 function stamp(): string {

@@ -39,7 +39,6 @@ export class EngineMeter {
   readonly endToEnd = new Histogram();
   readonly queueTime = new Histogram();
   readonly prefillTime = new Histogram();
-  readonly decodeTime = new Histogram();
 
   /** The core has made one iteration. */
   step(tokens: number): void {
@@ -50,4 +49,8 @@ export class EngineMeter {
   finish(reason: string): void {
     this.finished[reason] = (this.finished[reason] ?? 0) + 1;
   }
+}
+
+export function secondsSince(startedMs: number): number {
+  return (performance.now() - startedMs) / 1000;
 }

@@ -21,7 +21,7 @@ export async function load(faults: EngineFaults, report: LoadReport): Promise<vo
   if (starts !== undefined) appendFileSync(starts, `${JSON.stringify({ pid: process.pid, atMs: Date.now() })}\n`);
   const children = (faults.children ?? []).map(startChild);
   claimGpuMemory({ pids: [process.pid, ...children], lingerMs: faults.gpuLingerMs, memoryMib: faults.gpuMemoryMib });
-  const exitCode = exitCodeOf(faults);
+  const exitCode = startFailure(faults);
   if (exitCode !== null) {
     await sleep(faults.crashAtStartAfterMs ?? 0);
     report.crashed();
@@ -39,7 +39,8 @@ export async function load(faults: EngineFaults, report: LoadReport): Promise<vo
   await sleep(compileMs);
 }
 
-function exitCodeOf({ crashAtStart, crashStarts }: EngineFaults): number | null {
+/** The code that this start is to fail with, or null; counts the start. */
+export function startFailure({ crashAtStart, crashStarts }: EngineFaults): number | null {
   if (crashAtStart !== undefined) return crashAtStart;
   if (crashStarts === undefined) return null;
   // One byte a start: appending is atomic, so starts that overlap are all counted.

@@ -31,11 +31,14 @@ export class EngineState {
   readonly meter = new EngineMeter();
   /** Completions run at the same time; the others wait. */
   readonly maxRunning: number;
+  /** One kind's own addresses under /control/: what it answers, or undefined. */
+  extraControl: (pathname: string, body: string) => unknown = () => undefined;
+  isLoading = true;
   isDraining = false;
-  isAsleep = false;
   #faults: EngineFaults;
   #faultyRequests = 0;
   #isHung = false;
+  #sleepLevel = 0;
   #goOn = Promise.withResolvers<void>();
   #freeSlots: (() => void)[] = [];
 
@@ -58,13 +61,21 @@ export class EngineState {
     this.#faults = faults;
     this.#faultyRequests = 0;
     this.#isHung = faults.hang === true;
-    if (this.#isHung) return;
-    this.#goOn.resolve();
-    this.#goOn = Promise.withResolvers();
+    if (!this.#isHung) this.#resume();
   }
 
   hang(): void {
     this.#isHung = true;
+  }
+
+  /** 0 is awake, 1 has its weights in main memory, 2 has thrown them away. What comes meanwhile waits. */
+  get sleepLevel(): number {
+    return this.#sleepLevel;
+  }
+
+  set sleepLevel(level: number) {
+    this.#sleepLevel = level;
+    if (level === 0) this.#resume();
   }
 
   /** The faults that hold for the completion that has just come. */
@@ -106,10 +117,15 @@ export class EngineState {
   }
 
   async #untilRunning(signal: AbortSignal): Promise<void> {
-    while (this.#isHung && !signal.aborted) {
+    while ((this.#isHung || this.#sleepLevel > 0) && !signal.aborted) {
       const gone = Promise.withResolvers<void>();
       signal.addEventListener('abort', () => gone.resolve(), { once: true });
       await Promise.race([this.#goOn.promise, gone.promise]);
     }
+  }
+
+  #resume(): void {
+    this.#goOn.resolve();
+    this.#goOn = Promise.withResolvers();
   }
 }

@@ -4,6 +4,7 @@
 //   MEMA_ENGINE_STARTS                       a file that gets one line of JSON a start: `{pid, atMs}`
 //   MEMA_ENGINE_MAX_LIFE_MS                  ends by itself after that, 10 minutes at most
 //   MEMA_ENGINE_QUIET=1, MEMA_ENGINE_ANNOUNCE=1, MEMA_ENGINE_PARENT=stdin   as startEngine() wants it
+//   LMS_FAKE_HOME                            where the LM Studio stand-in keeps itself (fake-lms.ts)
 //   MEMA_FAKE_GPU_FILE                       the figures of `nvidia-smi`, and where engines claim memory (fake-gpu.ts)
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,10 +17,21 @@ const programPath = (name: string): string => fileURLToPath(new URL(name, import
 /** The stand-ins' programs, for `node PATH …`. */
 export const enginePrograms = {
   vllm: programPath('vllm.ts'),
+  mlx: programPath('mlx.ts'),
+  llamaServer: programPath('llama-server.ts'),
+  lms: programPath('lms.ts'),
+  openRouter: programPath('openrouter.ts'),
+  nvidiaSmi: programPath('nvidia-smi.ts'),
 } as const;
 export type EngineProgram = keyof typeof enginePrograms;
 
-const COMMANDS: Record<string, EngineProgram> = { vllm: 'vllm' };
+const COMMANDS: Record<string, EngineProgram> = {
+  vllm: 'vllm',
+  'mlx_lm.server': 'mlx',
+  'llama-server': 'llamaServer',
+  lms: 'lms',
+  'nvidia-smi': 'nvidiaSmi',
+};
 
 export interface FakeEnvironment {
   /** A string is the name of a file that is read at each start. */
@@ -28,17 +40,20 @@ export interface FakeEnvironment {
   startsFile?: string;
   maxLifeMs?: number;
   gpuFile?: string;
+  /** Where the LM Studio stand-in keeps itself; end it with stopFakeLms(). */
+  lmsHome?: string;
 }
 
 /** What the options above are as environment variables. */
 export function fakeEnvironment(options: FakeEnvironment): Record<string, string> {
-  const { faults, script, startsFile, maxLifeMs, gpuFile } = options;
+  const { faults, script, startsFile, maxLifeMs, gpuFile, lmsHome } = options;
   return {
     ...(faults === undefined ? {} : { MEMA_ENGINE_FAULTS: jsonOrFile(faults) }),
     ...(script === undefined ? {} : { MEMA_ENGINE_SCRIPT: jsonOrFile(script) }),
     ...(startsFile === undefined ? {} : { MEMA_ENGINE_STARTS: startsFile }),
     ...(maxLifeMs === undefined ? {} : { MEMA_ENGINE_MAX_LIFE_MS: String(maxLifeMs) }),
     ...(gpuFile === undefined ? {} : { MEMA_FAKE_GPU_FILE: gpuFile }),
+    ...(lmsHome === undefined ? {} : { LMS_FAKE_HOME: lmsHome }),
   };
 }
 
@@ -77,12 +92,20 @@ export interface EngineAddress {
 /** What to give to `node`, the program first: for startEngine() and for a supervisor's `command` profile. */
 export function engineArgs(kind: EngineKind, { models, port, uds, apiKey }: EngineAddress): string[] {
   const model = models[0] ?? 'mem-agent';
-  const where = uds === undefined ? ['--host', '127.0.0.1', '--port', String(port)] : ['--uds', uds];
+  const tcp = ['--host', '127.0.0.1', '--port', String(port)];
   const key = apiKey === undefined ? [] : ['--api-key', apiKey];
   switch (kind) {
-    case 'vllm':
+    case 'vllm': {
+      const where = uds === undefined ? tcp : ['--uds', uds];
       return [enginePrograms.vllm, 'serve', model, '--served-model-name', ...models, ...where, ...key];
-    default:
-      throw new Error(`no engine of kind ${kind}`);
+    }
+    case 'mlx':
+      return [enginePrograms.mlx, '--model', model, ...tcp];
+    case 'llamacpp': {
+      const where = uds === undefined ? tcp : ['--host', uds];
+      return [enginePrograms.llamaServer, '--model', 'model.gguf', '--alias', model, '--metrics', ...where, ...key];
+    }
+    case 'openrouter':
+      return [enginePrograms.openRouter, ...tcp];
   }
 }

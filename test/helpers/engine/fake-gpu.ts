@@ -30,7 +30,20 @@ interface Claim {
   diedAtMs?: number;
 }
 
-const DEFAULT_CLAIM_MIB = 9000;
+export const DEFAULT_CLAIM_MIB = 9000;
+
+export const oneGpu: FakeGpu = {
+  index: 0,
+  name: 'NVIDIA GeForce RTX 4090',
+  memoryUsedMib: 350,
+  memoryTotalMib: 24_564,
+  utilisationPercent: 12,
+  temperatureCelsius: 45,
+};
+
+export function writeFakeGpus(file: string, gpus: FakeGpus): void {
+  writeFileSync(file, JSON.stringify(gpus));
+}
 
 /** Does nothing unless a test has set up graphics memory. */
 export function claimGpuMemory(options: {
@@ -47,6 +60,15 @@ export function claimGpuMemory(options: {
   };
   mkdirSync(claimsOf(file), { recursive: true });
   writeFileSync(join(claimsOf(file), `${process.pid}.json`), JSON.stringify(claim));
+}
+
+/** An engine that sleeps gives most of its memory back. */
+export function resizeGpuClaim(memoryMib: number): void {
+  const file = process.env['MEMA_FAKE_GPU_FILE'];
+  if (file === undefined) return;
+  const path = join(claimsOf(file), `${process.pid}.json`);
+  const claim = JSON.parse(readFileSync(path, 'utf8')) as Claim;
+  writeFileSync(path, JSON.stringify({ ...claim, memoryMib }));
 }
 
 /** Who still uses memory, the dead whose memory lingers included. */

@@ -2,6 +2,7 @@
 import type { Histogram } from './engine-meter.ts';
 
 export type Labels = Record<string, string>;
+type Sample = [name: string, value: number, labels: Labels];
 
 export class PrometheusText {
   readonly #labels: Labels;
@@ -19,17 +20,14 @@ export class PrometheusText {
     return this.#sample(name, 'counter', help, [[name, value, {}]]);
   }
 
-  counters(name: string, label: string, values: Record<string, number>, help: string): this {
-    const samples = Object.entries(values).map(([key, value]): [string, number, Labels] => [
-      name,
-      value,
-      { [label]: key },
-    ]);
-    return this.#sample(name, 'counter', help, samples);
+  /** One sample for each value of the label. */
+  family(name: string, type: 'counter' | 'gauge', label: string, values: Record<string, number>, help: string): this {
+    const samples = Object.entries(values).map(([key, value]): Sample => [name, value, { [label]: key }]);
+    return this.#sample(name, type, help, samples);
   }
 
   histogram(name: string, histogram: Histogram, help: string): this {
-    const buckets = histogram.buckets.map((bucket, index): [string, number, Labels] => [
+    const buckets = histogram.buckets.map((bucket, index): Sample => [
       `${name}_bucket`,
       histogram.countAt(index),
       { le: Number.isInteger(bucket) ? `${bucket}.0` : String(bucket) },
@@ -46,7 +44,7 @@ export class PrometheusText {
     return `${this.#lines.join('\n')}\n`;
   }
 
-  #sample(name: string, type: string, help: string, samples: [string, number, Labels][]): this {
+  #sample(name: string, type: string, help: string, samples: Sample[]): this {
     this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
     for (const [sample, value, labels] of samples) {
       const pairs = Object.entries({ ...this.#labels, ...labels }).map(
