@@ -49,6 +49,8 @@ export interface WorkerFailure {
   logTail: readonly string[];
   /** The engine's own metrics as they were, empty when it has none. */
   metrics: string;
+  /** As they were; not everywhere known. */
+  gpus?: readonly GpuFacts[];
 }
 
 export interface GpuFacts {

@@ -1,0 +1,39 @@
+// Ends an engine that outlived its supervisor, before a new one is started.
+// Guarantee: resolves only when nothing of it is left; what its record doesn't prove to be ours is left alone.
+import { AppError } from '../lib/app-error.ts';
+import { endFamily } from './end-family.ts';
+import type { IdentityFile } from './identity-file.ts';
+import type { FindFamily } from './process-family.ts';
+
+export interface SweepOptions {
+  identityFile: IdentityFile;
+  findFamily: FindFamily;
+  graceMs: number;
+}
+
+export interface Swept {
+  processes: number;
+  /** As it was before their start. */
+  gpuUsedBytes: number;
+}
+
+/** What was ended, null when there was nothing. Throws WORKER_FAILED when one can't be: starting another beside it would break both. */
+export async function sweepWorker({ identityFile, findFamily, graceMs }: SweepOptions): Promise<Swept | null> {
+  const identity = identityFile.read();
+  if (identity === null) return null;
+  const { mark, pid, startToken } = identity;
+  const family = { mark, leader: pid === null ? null : { pid, startToken } };
+  const found = findFamily(family).length;
+  const left = await endFamily({ family, findFamily, graceMs, leaderFirst: false });
+  if (left.length > 0) {
+    throw new AppError(
+      'WORKER_FAILED',
+      `An earlier worker does not end (pid ${left.map((row) => row.pid).join(', ')})`,
+      {
+        hint: 'It hangs in the kernel, most often in a GPU driver: restart the machine if it stays',
+      },
+    );
+  }
+  identityFile.remove();
+  return found === 0 ? null : { processes: found, gpuUsedBytes: identity.gpuUsedBytes };
+}
