@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { openDaemon, type Daemon } from '../daemon/compose.ts';
 import { runDaemon } from '../daemon/lifecycle.ts';
+import { openSdNotify, type SdNotify } from '../daemon/sd-notify.ts';
+import { toAppError } from '../lib/app-error.ts';
 import { createLogger } from '../telemetry/create-logger.ts';
 import type { CliContext } from './cli-context.ts';
 import { makeFirstKeys } from './first-keys.ts';
@@ -9,6 +11,21 @@ import { bridgeStdio, runStdio } from './stdio.ts';
 import { openUnixFetch } from './unix-fetch.ts';
 
 export async function runServe(context: CliContext): Promise<number> {
+  using notify = openSdNotify({
+    environment: process.env,
+    pid: process.pid,
+    onProblem: (error) => context.terminal.note(`mem-agent: the service manager can't be told: ${String(error)}`),
+  });
+  try {
+    return await serve(context, notify);
+  } catch (error) {
+    // So that `systemctl status` says it, also when the log is elsewhere.
+    notify.status(toAppError(error).userMessage);
+    throw error;
+  }
+}
+
+async function serve(context: CliContext, notify: SdNotify): Promise<number> {
   const loaded = context.load();
   const { config } = loaded;
   if (config.mcp.transport === 'stdio') return runStdio(context);
@@ -20,8 +37,9 @@ export async function runServe(context: CliContext): Promise<number> {
   let stdio: Promise<void> | undefined;
   const reload = (): ReturnType<CliContext['load']> => context.load();
   const code = await runDaemon({
-    open: () => openDaemon({ loaded, logger, reload }),
+    open: () => openDaemon({ loaded, logger, reload, notify }),
     reload,
+    notify,
     async onReady(daemon) {
       const file = join(config.state.dir, 'first-keys');
       const made = await makeFirstKeys({

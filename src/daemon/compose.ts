@@ -32,6 +32,9 @@ import { openAgent } from './open-agent.ts';
 import { openBackend } from './open-backend.ts';
 import { openListeners, type Listeners } from './open-listeners.ts';
 import { createReloadableConfig } from './reloadable-config.ts';
+import type { SdNotify } from './sd-notify.ts';
+import type { Heart } from './service-report.ts';
+import { describeStatus } from './status-line.ts';
 import { openStoreParts, type StoreParts } from './store-parts.ts';
 import { readVersion } from './version.ts';
 
@@ -43,6 +46,11 @@ export interface Daemon extends AsyncDisposable {
   readonly failed: boolean;
   /** True when only this machine can reach the listeners: the condition for first keys. */
   readonly isPrivate: boolean;
+  /** The parts that must never stand still, for the watchdog. */
+  readonly hearts: readonly Heart[];
+  /** How it is, in one line. */
+  describe(): string;
+  readonly drainTimeoutMs: number;
   /** Resolves with the reason when the daemon itself wants to end: a drain, no client left, a database it can't trust. */
   readonly stopWanted: Promise<string>;
   reload(load: () => LoadedConfig): Promise<ConfigDiff>;
@@ -55,6 +63,8 @@ export interface DaemonOptions {
   logger: RootLogger;
   /** Loads the configuration again for `config reload`. */
   reload(): LoadedConfig;
+  /** Told of each reload. */
+  notify?: SdNotify;
   clock?: Clock;
 }
 
@@ -131,6 +141,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const settings = createReloadableConfig(loaded, {
     logger,
     events,
+    notify: options.notify,
     async apply(next) {
       if (await memory.moveTo(next.memory.dir)) for (const listener of noteListeners) listener([]);
     },
@@ -255,7 +266,12 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     get failed() {
       return failed;
     },
-    isPrivate: isLoopback(config.http.listen) && isLoopback(config.ops.listen),
+    isPrivate: [opened.http, opened.ops].every((listener) => listener?.addresses.every(isLoopback) ?? true),
+    hearts: [{ name: 'the database writer', beat: () => parts.groupCommit.enqueue(() => parts.core.probeWrite()) }],
+    describe: () => describeStatus(state.current, board.components()),
+    get drainTimeoutMs() {
+      return settings.config.daemon.drainTimeoutMs;
+    },
     stopWanted: wantStop.promise,
     reload,
     stop: (reason) => (stopped ??= stop(reason)),

@@ -3,21 +3,27 @@
 import type { LoadedConfig } from '../config/load-config.ts';
 import { toAppError } from '../lib/app-error.ts';
 import type { Daemon } from './compose.ts';
+import type { SdNotify } from './sd-notify.ts';
+import { startServiceReport } from './service-report.ts';
 
 /** A terminal's Ctrl-C reaches npm and the daemon at once, and npm passes it on: that is one wish, not two. */
 const SECOND_SIGNAL_AFTER_MS = 2000;
+/** What closing takes at worst once the drain is over. */
+const CLOSE_GRACE_MS = 15_000;
 
 export interface LifecycleOptions {
   /** Builds the daemon; called once. */
   open(): Promise<Daemon>;
   /** Loads the configuration again; throws `CONFIG_INVALID`. */
   reload(): LoadedConfig;
+  notify: SdNotify;
   /** After `ready`: first keys, addresses for a person. */
   onReady(daemon: Daemon): Promise<void>;
   onForced(): void;
 }
 
 export async function runDaemon(options: LifecycleOptions): Promise<number> {
+  const { notify } = options;
   const ending = Promise.withResolvers<string>();
   let daemon: Daemon | undefined;
   let firstSignalMs: number | undefined;
@@ -46,7 +52,17 @@ export async function runDaemon(options: LifecycleOptions): Promise<number> {
   try {
     daemon = await options.open();
     await options.onReady(daemon);
+    const { hearts, logger } = daemon;
+    const describe = daemon.describe.bind(daemon);
+    notify.ready(describe());
+    using _report = startServiceReport({
+      notify,
+      hearts,
+      describe,
+      onStandstill: (part) => logger.error({ part }, 'a part of the daemon stands still: the service manager is told'),
+    });
     const reason = await Promise.race([ending.promise, daemon.stopWanted]);
+    notify.stopping(`stopping: ${reason}`, daemon.drainTimeoutMs + CLOSE_GRACE_MS);
     await daemon.stop(reason);
     return daemon.failed ? 1 : 0;
   } finally {

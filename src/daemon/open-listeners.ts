@@ -4,8 +4,9 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { HttpApps } from '../http/http-apps.ts';
-import { requireKeysForPublicAddress, systemdSockets } from '../http/listen-address.ts';
+import { requireKeysForPublicAddress, takeSystemdSockets } from '../http/listen-address.ts';
 import { openListener, type Listener } from '../http/listeners.ts';
+import { openPassedListeners } from '../http/passed-listeners.ts';
 
 export interface Listeners {
   /** Undefined with `mcp.transport = "stdio"`. */
@@ -27,13 +28,15 @@ export async function openListeners(
     headersTimeoutMs: config.http.headersTimeoutMs,
     requestTimeoutMs: config.http.requestTimeoutMs,
   };
-  const passed = systemdSockets(process.env, process.pid);
-  const passedHttp = passed.get('http') ?? passed.get('mem-agent.socket');
-  const httpAddress = passedHttp === undefined ? config.http.listen : { kind: 'fd' as const, fd: passedHttp };
-  if (passedHttp === undefined && config.mcp.transport !== 'stdio') {
-    requireKeysForPublicAddress(httpAddress, 'http.listen', hasKeys);
-  }
-  requireKeysForPublicAddress(config.ops.listen, 'ops.listen', hasKeys);
+  const passed = takeSystemdSockets(process.env, process.pid);
+  const open = async (app: HttpApps['http'], name: 'http' | 'ops', unitName: string): Promise<Listener> => {
+    const key = `${name}.listen`;
+    const fds = passed.get(name) ?? passed.get(unitName);
+    if (fds !== undefined) return stack.use(await openPassedListeners(app, fds, { ...limits, key, hasKeys }));
+    const address = config[name].listen;
+    requireKeysForPublicAddress(address, key, hasKeys);
+    return stack.use(await openListener(app, { ...limits, address, key }));
+  };
   mkdirSync(dirname(config.admin.socket), { recursive: true, mode: 0o700 });
 
   const admin = stack.use(
@@ -45,10 +48,7 @@ export async function openListeners(
       requestTimeoutMs: limits.requestTimeoutMs,
     }),
   );
-  const ops = stack.use(await openListener(apps.ops, { ...limits, address: config.ops.listen, key: 'ops.listen' }));
-  const http =
-    config.mcp.transport === 'stdio'
-      ? undefined
-      : stack.use(await openListener(apps.http, { ...limits, address: httpAddress, key: 'http.listen' }));
+  const ops = await open(apps.ops, 'ops', 'mem-agent-ops.socket');
+  const http = config.mcp.transport === 'stdio' ? undefined : await open(apps.http, 'http', 'mem-agent.socket');
   return { http, ops, admin };
 }

@@ -8,12 +8,14 @@ import type { LogLevel, RootLogger } from '../telemetry/create-logger.ts';
 import { isLogLevel } from '../telemetry/create-logger.ts';
 import type { Events } from '../telemetry/events.ts';
 import { AppError, toAppError } from '../lib/app-error.ts';
+import type { SdNotify } from './sd-notify.ts';
 
 export type Around = (effect: () => Promise<void>) => Promise<void>;
 
 export interface ReloadablePorts {
   logger: RootLogger;
   events: Events;
+  notify?: SdNotify | undefined;
   /** Puts into effect what is not simply read from `config` when it is needed. If it throws the old configuration stays. */
   apply(next: Config): Promise<void>;
 }
@@ -32,7 +34,7 @@ export interface ReloadableConfig {
 
 export function createReloadableConfig(
   initial: LoadedConfig,
-  { logger, events, apply }: ReloadablePorts,
+  { logger, events, notify, apply }: ReloadablePorts,
 ): ReloadableConfig {
   let loaded = initial;
   let problem = '';
@@ -47,6 +49,7 @@ export function createReloadableConfig(
   }
 
   async function reload(load: () => LoadedConfig, around: Around): Promise<ConfigDiff> {
+    notify?.reloading('reads its configuration again');
     try {
       const next = load();
       const diff = diffConfig(loaded, next);
@@ -63,6 +66,8 @@ export function createReloadableConfig(
     } catch (error) {
       problem = toAppError(error).userMessage;
       throw error;
+    } finally {
+      notify?.ready(problem === '' ? 'configuration reloaded' : `configuration not reloaded: ${problem}`);
     }
   }
 

@@ -1,24 +1,35 @@
-// What a listener can listen on besides the configured address: the socket that systemd passed under its name; and who
+// What a listener can listen on besides the configured address: the sockets that systemd passed under a name; and who
 // can reach it.
 import { isLoopback, type ListenAddress as ConfiguredAddress } from '../config/listen-address.ts';
 import { AppError } from '../lib/app-error.ts';
 
 export type ListenAddress = ConfiguredAddress | { kind: 'fd'; fd: number };
 
-/** Sockets passed by systemd, by name (`FileDescriptorName=`), and only if they are meant for this process. */
-export function systemdSockets(
-  environment: Readonly<Record<string, string | undefined>>,
+const FIRST_PASSED_FD = 3;
+const PASSED_VARIABLES = ['LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES'] as const;
+
+/**
+ * Sockets passed by systemd, by name (`FileDescriptorName=`, one name may have several), and only if they are meant for
+ * this process. The variables are taken out of the environment: no child may believe that they are for it.
+ */
+export function takeSystemdSockets(
+  environment: Record<string, string | undefined>,
   pid: number,
-): ReadonlyMap<string, number> {
-  const count = Number(environment['LISTEN_FDS'] ?? 0);
-  const sockets = new Map<string, number>();
-  if (Number(environment['LISTEN_PID']) !== pid || !Number.isInteger(count)) return sockets;
-  const names = environment['LISTEN_FDNAMES']?.split(':') ?? [];
-  for (let index = 0; index < count; index += 1) sockets.set(names[index] ?? `fd${index}`, 3 + index);
+): ReadonlyMap<string, readonly number[]> {
+  const [fds, forPid, fdNames] = PASSED_VARIABLES.map((name) => environment[name]);
+  for (const name of PASSED_VARIABLES) delete environment[name];
+  const sockets = new Map<string, number[]>();
+  const count = Number(fds ?? 0);
+  if (Number(forPid) !== pid || !Number.isInteger(count)) return sockets;
+  const names = fdNames?.split(':') ?? [];
+  for (let index = 0; index < count; index += 1) {
+    const name = names[index] ?? `fd${index}`;
+    sockets.set(name, [...(sockets.get(name) ?? []), FIRST_PASSED_FD + index]);
+  }
   return sockets;
 }
 
-/** True when others on the network could reach it. A Unix socket and a socket from systemd are guarded by whoever made them. */
+/** True when others on the network could reach it. Where a socket from systemd listens is known once it is open. */
 export function isReachableByOthers(address: ListenAddress): boolean {
   return address.kind === 'tcp' && !isLoopback(address);
 }

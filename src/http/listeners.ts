@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import type { ListenAddress as ConfiguredAddress } from '../config/listen-address.ts';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import { capConnections } from './connection-cap.ts';
 import type { HttpEnv } from './env.ts';
@@ -31,6 +32,8 @@ export interface Listener extends AsyncDisposable {
   /** `127.0.0.1:8081`, `unix:/run/…/admin.sock`; what to show and to connect to. */
   readonly url: string;
   readonly port: number | undefined;
+  /** Where it really listens; without a Unix socket that was passed, whose file is not ours. */
+  readonly addresses: readonly ConfiguredAddress[];
   connectionCount(): Promise<number>;
   /** Stops accepting and waits for requests in flight; what is left at the deadline is cut. */
   drain(deadlineMs: number): Promise<void>;
@@ -70,6 +73,7 @@ export async function openListener(app: Hono<HttpEnv>, options: ListenerOptions)
   return {
     url: describe(address, bound),
     port,
+    addresses: addressesOf(bound),
     connectionCount: () => Promise.resolve(sockets.size),
     drain,
     [Symbol.asyncDispose]: () => drain(0),
@@ -121,6 +125,13 @@ function listenError(error: unknown, address: ListenAddress, key: string): AppEr
       cause: error,
     },
   );
+}
+
+function addressesOf(bound: ReturnType<Server['address']>): ConfiguredAddress[] {
+  if (bound === null) return [];
+  return [
+    typeof bound === 'string' ? { kind: 'unix', path: bound } : { kind: 'tcp', host: bound.address, port: bound.port },
+  ];
 }
 
 function describe(address: ListenAddress, bound: ReturnType<Server['address']>): string {

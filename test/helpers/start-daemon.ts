@@ -18,6 +18,8 @@ export interface StartDaemonOptions {
   configDir?: string;
   /** Put before node. It must exec, so that the pid is the daemon's: `unshare -m sh -c 'mount …; exec "$@"' sh`. */
   wrap?: readonly string[];
+  /** Listening sockets handed over as systemd does it. */
+  sockets?: readonly { name: string; fd: number }[];
   deadlineMs?: number;
   /** The daemon runs with this bug in it, to show that a test would see it. */
   plantedBug?: PlantedBug;
@@ -63,13 +65,16 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
   const env = { ...(configDir !== undefined && { CONFIGURATION_DIRECTORY: configDir }), ...options.env };
   const listeners = ['--http.listen', '127.0.0.1:0', '--ops.listen', '127.0.0.1:0'];
   const flags = [...listeners, ...places, ...(options.flags ?? [])];
-  const node = [process.execPath, ...nodeFlagsFor(options.plantedBug)];
+  const sockets = options.sockets ?? [];
+  const handover = sockets.length === 0 ? [] : ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh'];
+  const node = [...handover, process.execPath, ...nodeFlagsFor(options.plantedBug)];
   const [command = process.execPath, ...args] = [...(options.wrap ?? []), ...node, MAIN, 'serve', ...flags];
   const child = spawn(command, args, {
     cwd: home.path,
-    env: cleanEnvironment(home.path, env),
-    stdio: ['ignore', 'ignore', 'pipe'],
+    env: cleanEnvironment(home.path, { ...env, ...listenVariables(sockets) }),
+    stdio: ['ignore', 'ignore', 'pipe', ...sockets.map(({ fd }) => fd)],
   });
+  if (child.stderr === null) throw new Error('the daemon has no stderr');
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const exited = watchExit(child);
@@ -110,6 +115,11 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
     await dispose();
     throw error;
   }
+}
+
+function listenVariables(sockets: readonly { name: string }[]): Record<string, string> {
+  if (sockets.length === 0) return {};
+  return { LISTEN_FDS: String(sockets.length), LISTEN_FDNAMES: sockets.map(({ name }) => name).join(':') };
 }
 
 /** Three seconds of work for a daemon without it; the daemon checks what it finds and builds its own if it does not fit. */

@@ -81,6 +81,12 @@ const LIBRARY_HOMES: { library: RegExp; folders: string[]; reason: string; types
     typesToo: true,
   },
   {
+    library: /^node:ffi/,
+    folders: ['lib'],
+    reason: 'calls into C are few and in one place',
+    typesToo: false,
+  },
+  {
     library: /^node:child_process/,
     folders: ['worker', 'sandbox', 'cli'],
     reason: 'every process has one owner',

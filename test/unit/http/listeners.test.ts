@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { Hono } from 'hono';
 import type { HttpEnv } from '../../../src/http/env.ts';
 import { parseListenAddress } from '../../../src/config/listen-address.ts';
-import { requireKeysForPublicAddress, systemdSockets } from '../../../src/http/listen-address.ts';
+import { requireKeysForPublicAddress, takeSystemdSockets } from '../../../src/http/listen-address.ts';
 import { openListener, type ListenerOptions } from '../../../src/http/listeners.ts';
 
 const LOOPBACK: Pick<ListenerOptions, 'address' | 'key'> = {
@@ -33,17 +33,19 @@ async function readAll(socket: Socket): Promise<string> {
   return text;
 }
 
-test('sockets from systemd are for one process only', () => {
-  const environment = { LISTEN_FDS: '2', LISTEN_PID: '77', LISTEN_FDNAMES: 'http:ops' };
+test('sockets from systemd are for one process only, and no child sees them', () => {
+  const environment = { LISTEN_FDS: '3', LISTEN_PID: '77', LISTEN_FDNAMES: 'http:ops:http', PATH: '/bin' };
+  const mine: Record<string, string | undefined> = { ...environment };
   assert.deepEqual(
-    [...systemdSockets(environment, 77)],
+    [...takeSystemdSockets(mine, 77)],
     [
-      ['http', 3],
-      ['ops', 4],
+      ['http', [3, 5]],
+      ['ops', [4]],
     ],
   );
-  assert.equal(systemdSockets(environment, 78).size, 0);
-  assert.equal(systemdSockets({}, 77).size, 0);
+  assert.deepEqual(mine, { PATH: '/bin' });
+  assert.equal(takeSystemdSockets({ ...environment }, 78).size, 0);
+  assert.equal(takeSystemdSockets({}, 77).size, 0);
 });
 
 test('an address that others can reach needs a key first', () => {
