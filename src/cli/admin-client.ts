@@ -15,8 +15,8 @@ export interface AdminClient extends AsyncDisposable {
   readonly isRunning: boolean;
   /** Path below /admin/v1; throws the AppError that the API answered with. */
   call(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
-  /** A text answer, piece by piece. */
-  stream(path: string): AsyncIterable<string>;
+  /** A text answer, piece by piece; ends without an error when `stop` is aborted. */
+  stream(path: string, stop?: AbortSignal): AsyncIterable<string>;
 }
 
 /** A daemon that is just starting holds the lock before its socket answers. */
@@ -62,6 +62,7 @@ interface RequestInitLike {
   method?: string;
   headers?: Record<string, string>;
   body?: string;
+  signal?: AbortSignal;
 }
 
 function createClient(
@@ -80,10 +81,14 @@ function createClient(
       if (!response.ok) throw await problemOf(response);
       return response.json();
     },
-    async *stream(path) {
-      const response = await request(path, {});
-      if (!response.ok) throw await problemOf(response);
-      if (response.body !== null) yield* response.body.pipeThrough(new TextDecoderStream());
+    async *stream(path, stop) {
+      try {
+        const response = await request(path, stop === undefined ? {} : { signal: stop });
+        if (!response.ok) throw await problemOf(response);
+        if (response.body !== null) yield* response.body.pipeThrough(new TextDecoderStream());
+      } catch (error) {
+        if (stop?.aborted !== true) throw error;
+      }
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };

@@ -1,6 +1,7 @@
 // `mem-agent audit …`: the newest records, the proof that none is missing or changed, and all of them as NDJSON.
 import type { Command } from 'commander';
 import { openAdminClient } from './admin-client.ts';
+import { linesOf } from './lines-of.ts';
 import type { RunCommand } from './run-command.ts';
 import { EXIT, formatTable } from './terminal.ts';
 
@@ -87,14 +88,4 @@ export function auditTable(rows: readonly AuditRow[]): string {
       [row.outcome ?? '', row.code ?? ''].join(' ').trim(),
     ]),
   );
-}
-
-async function* linesOf(pieces: AsyncIterable<string>): AsyncIterable<string> {
-  let rest = '';
-  for await (const piece of pieces) {
-    const lines = (rest + piece).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
-  }
-  if (rest !== '') yield rest;
 }

@@ -9,10 +9,12 @@ import { createCliContext } from './cli-context.ts';
 import { parseCommandLine } from './command-line.ts';
 import { addConfigCommand } from './config.ts';
 import { addKeysCommand } from './keys.ts';
+import { addModelsCommand } from './models.ts';
 import type { RunCommand } from './run-command.ts';
 import { addStatusCommands } from './status.ts';
 import { createTerminal, EXIT } from './terminal.ts';
 import { addUsageCommand } from './usage.ts';
+import { addWorkerCommand } from './worker.ts';
 
 export async function runCli(argv: readonly string[]): Promise<number> {
   const line = parseCommandLine(argv);
@@ -64,6 +66,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   addUsageCommand(program, run);
   addConfigCommand(program, run);
   addStatusCommands(program, run);
+  addWorkerCommand(program, run);
+  addModelsCommand(program, run);
   program
     .command('demo')
     .description('five questions and one fact on a sample memory, then all is cleaned up')

@@ -1,12 +1,18 @@
 // What an operator's command needs when no daemon runs: the store under the state lock, behind the same admin app.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadedConfig } from '../config/load-config.ts';
 import { createOfflineAdminApp } from '../http/admin/admin-app.ts';
 import type { AdminApp } from '../http/admin/admin-route.ts';
 import { systemClock } from '../lib/clock.ts';
+import { connectWorker } from '../worker/connect-worker.ts';
+import type { Worker } from '../worker/worker.ts';
 import { lockState } from '../store/state-lock.ts';
 import { createAdminPorts } from './admin-ports.ts';
 import { openStoreParts } from './store-parts.ts';
 import { readVersion } from './version.ts';
+
+const WORKER_WAIT_MS = 2000;
+const WORKER_POLL_MS = 5;
 
 export interface OfflineAdmin extends AsyncDisposable {
   app: AdminApp;
@@ -38,9 +44,21 @@ export async function openOffline(loaded: LoadedConfig): Promise<OfflineAdmin> {
       state: () => 'stopped',
       listeners: () => ({}),
       startedAtMs: null,
+      worker: await findWorkerProcess(loaded, stack),
       running: null,
     }),
   );
   const owned = stack.move();
   return { app, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A worker in a process of its own can be seen and steered without a daemon; any other needs one. */
+async function findWorkerProcess({ config }: LoadedConfig, stack: AsyncDisposableStack): Promise<Worker | null> {
+  const { profile, supervisor, socket } = config.worker;
+  if (profile === 'none' || supervisor !== 'process') return null;
+  const worker = stack.use(connectWorker({ name: 'worker', profile, socketPath: socket, clock: systemClock }));
+  worker.start();
+  const deadline = performance.now() + WORKER_WAIT_MS;
+  while (worker.status().state === 'starting' && performance.now() < deadline) await sleep(WORKER_POLL_MS);
+  return worker;
 }
