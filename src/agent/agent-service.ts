@@ -32,6 +32,13 @@ export class AgentService implements AsyncDisposable {
     return this.#queue.running;
   }
 
+  /** Why a question of this principal would be refused now, or null; counted as a refusal. */
+  refusalOf(principalId: string): AppError | null {
+    const refusal = this.#queue.refusalOf(principalId);
+    if (refusal !== null) this.#ports.onQueueRejected?.(refusal.code.toLowerCase());
+    return refusal;
+  }
+
   async ask(request: AgentRequest): Promise<AgentResult> {
     const work = this.#ask(request);
     this.#active.add(work);

@@ -1,11 +1,14 @@
-// Who may run now: a fixed number of runs, a bounded queue, and turns taken between principals rather than between calls.
-// Guarantees: a principal with many waiting runs delays another by at most one round; a full queue refuses at once.
+// Who may run now: a fixed number of runs, a bounded queue, and rounds taken by principals rather than by calls.
+// Guarantees: however many runs a principal has in progress or waiting, another's single one gets the next free place; no
+// principal fills the queue alone; what is full refuses at once, with a time to come back.
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 
 export interface RunQueueOptions {
   maxConcurrentRuns: number;
   maxQueuedRuns: number;
+  /** Of those, how many may be of one principal; left out, all. */
+  maxQueuedRunsPerPrincipal?: number;
 }
 
 interface Waiting {
@@ -20,13 +23,19 @@ const NEWCOMER_SHARE = 1 / 8;
 /** How fast the estimate of a run's length follows the latest runs. */
 const ESTIMATE_WEIGHT = 0.2;
 const FIRST_ESTIMATE_MS = 5000;
+const REMEMBERED_PRINCIPALS = 1000;
+const DRAIN_RETRY_S = 5;
 
 export class RunQueue {
   readonly #options: RunQueueOptions;
   readonly #clock: Clock;
   readonly #onWait: ((waitMs: number) => void) | undefined;
-  /** Insertion order is the order of turns: who was served goes to the end. */
+  /** Among equals the first goes first: who was served goes to the end. */
   readonly #waiting = new Map<string, Waiting[]>();
+  /** The round in which a principal may have its next place; each place that it gets costs one. */
+  readonly #nextRounds = new Map<string, number>();
+  /** Of the place given last. Who comes after a while begins here: a pause earns nothing, and costs nothing. */
+  #round = 0;
   #queued = 0;
   #running = 0;
   #typicalRunMs = FIRST_ESTIMATE_MS;
@@ -51,7 +60,7 @@ export class RunQueue {
     if (this.#isClosed) throw draining();
     if (signal.aborted) throw cancelled(signal);
     const sinceMs = this.#clock.monotonicMs();
-    if (this.#running < this.#options.maxConcurrentRuns && this.#queued === 0) this.#running += 1;
+    if (this.#isFree()) this.#take(principalId);
     else await this.#wait(principalId, signal, sinceMs);
     this.#onWait?.(this.#clock.monotonicMs() - sinceMs);
     return this.#place();
@@ -66,17 +75,34 @@ export class RunQueue {
     for (const waiting of all) waiting.refuse(draining());
   }
 
-  /** How long until a place may be free again. */
-  retryAfterS(): number {
-    const rounds = (this.#queued + 1) / this.#options.maxConcurrentRuns;
+  /** Why `enter` would refuse now, or null: for who must know before an answer has begun. */
+  refusalOf(principalId: string): AppError | null {
+    if (this.#isClosed) return draining();
+    if (this.#isFree()) return null;
+    const { maxQueuedRuns, maxQueuedRunsPerPrincipal = maxQueuedRuns } = this.#options;
+    const own = this.#waiting.get(principalId)?.length ?? 0;
+    if (own > 0 && own >= maxQueuedRunsPerPrincipal) {
+      return queueFull('Too many questions of yours are waiting already', this.#retryAfterS(own));
+    }
+    const limit = own === 0 ? maxQueuedRuns + Math.floor(maxQueuedRuns * NEWCOMER_SHARE) : maxQueuedRuns;
+    if (this.#queued < limit) return null;
+    return queueFull('Too many questions are waiting already', this.#retryAfterS(own));
+  }
+
+  #isFree(): boolean {
+    return this.#running < this.#options.maxConcurrentRuns && this.#queued === 0;
+  }
+
+  /** How long until one more of a principal with so many waiting may have its place. */
+  #retryAfterS(own: number): number {
+    const ahead = own === 0 ? this.#queued : Math.min(this.#queued, own * this.#waiting.size);
+    const rounds = (ahead + 1) / this.#options.maxConcurrentRuns;
     return Math.max(1, Math.min(300, Math.ceil((rounds * this.#typicalRunMs) / 1000)));
   }
 
   #wait(principalId: string, signal: AbortSignal, sinceMs: number): Promise<void> {
-    const own = this.#waiting.get(principalId);
-    const { maxQueuedRuns } = this.#options;
-    const limit = own === undefined ? maxQueuedRuns + Math.floor(maxQueuedRuns * NEWCOMER_SHARE) : maxQueuedRuns;
-    if (this.#queued >= limit) throw queueFull(this.retryAfterS());
+    const refusal = this.refusalOf(principalId);
+    if (refusal !== null) throw refusal;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = {
       principalId,
@@ -95,6 +121,7 @@ export class RunQueue {
       reject(cancelled(signal));
     };
     signal.addEventListener('abort', onAbort, { once: true });
+    const own = this.#waiting.get(principalId);
     if (own === undefined) this.#waiting.set(principalId, [waiting]);
     else own.push(waiting);
     this.#queued += 1;
@@ -117,16 +144,31 @@ export class RunQueue {
   }
 
   #admitNext(): void {
-    const next = this.#waiting.entries().next();
-    if (next.done === true) return;
-    const [principalId, queue] = next.value;
-    const waiting = queue.shift();
-    this.#waiting.delete(principalId);
-    if (queue.length > 0) this.#waiting.set(principalId, queue);
-    if (waiting === undefined) return;
+    let next: { principalId: string; queue: Waiting[]; round: number } | undefined;
+    for (const [principalId, queue] of this.#waiting) {
+      const round = this.#roundOf(principalId);
+      if (next === undefined || round < next.round) next = { principalId, queue, round };
+    }
+    const waiting = next?.queue.shift();
+    if (next === undefined || waiting === undefined) return;
+    this.#waiting.delete(next.principalId);
+    if (next.queue.length > 0) this.#waiting.set(next.principalId, next.queue);
     this.#queued -= 1;
-    this.#running += 1;
+    this.#take(next.principalId);
     waiting.admit();
+  }
+
+  #roundOf(principalId: string): number {
+    return Math.max(this.#round, this.#nextRounds.get(principalId) ?? 0);
+  }
+
+  #take(principalId: string): void {
+    this.#running += 1;
+    this.#round = this.#roundOf(principalId);
+    this.#nextRounds.set(principalId, this.#round + 1);
+    if (this.#nextRounds.size <= REMEMBERED_PRINCIPALS) return;
+    // Whose next round has come anyway needs no remembering.
+    for (const [id, round] of this.#nextRounds) if (round <= this.#round) this.#nextRounds.delete(id);
   }
 
   #forget(waiting: Waiting): void {
@@ -139,15 +181,15 @@ export class RunQueue {
   }
 }
 
-function queueFull(retryAfterS: number): AppError {
-  return new AppError('QUEUE_FULL', 'Too many questions are waiting already', {
-    hint: `Try again in ${retryAfterS} s`,
-    retryAfterS,
-  });
+function queueFull(message: string, retryAfterS: number): AppError {
+  return new AppError('QUEUE_FULL', message, { hint: `Try again in ${retryAfterS} s`, retryAfterS });
 }
 
 function draining(): AppError {
-  return new AppError('DRAINING', 'mem-agent is shutting down', { hint: 'Try again in a moment' });
+  return new AppError('DRAINING', 'mem-agent is shutting down', {
+    hint: 'Try again in a moment',
+    retryAfterS: DRAIN_RETRY_S,
+  });
 }
 
 function cancelled(signal: AbortSignal): AppError {

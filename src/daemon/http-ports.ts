@@ -53,6 +53,7 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
       await input.catchUp();
       return await agent.ask({ ...request, onProgress: ({ message }) => onProgress(message) });
     },
+    agentRefusal: (principal) => agent.refusalOf(principal.id),
     health: () => board.components(),
     metrics: () => metrics.render(),
     isReady: () => state.current === 'ready',

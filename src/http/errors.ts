@@ -32,6 +32,7 @@ const JSON_RPC_CODES: Partial<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: -32000,
   FORBIDDEN: -32000,
   TOO_LARGE: -32000,
+  QUEUE_FULL: -32000,
 };
 
 export function jsonRpcCode(code: ErrorCode): number {

@@ -3,6 +3,7 @@ import type { AgentResult as RunResult } from '../agent/ports.ts';
 import type { AuditCall, AuditLog } from '../audit/audit-log.ts';
 import type { KeyFailure } from '../auth/open-key-store.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ComponentHealth } from '../lib/component.ts';
 import type { MemoryRoot } from '../memory/memory-root.ts';
@@ -63,6 +64,8 @@ export interface HttpPorts {
   rootOf(principal: Principal): MemoryRoot;
   verifyKey(token: string): KeyVerdict;
   onAuthFailure(address: string, reason: KeyFailure): void;
+  /** Why the agent would refuse a question of this caller now (QUEUE_FULL, DRAINING), or null. */
+  agentRefusal(principal: Principal): AppError | null;
   /** Throws AppError; the code reaches the client. */
   askAgent(request: AskAgentRequest): Promise<AgentResult>;
   health(): Readonly<Record<string, ComponentHealth>>;

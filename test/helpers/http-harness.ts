@@ -28,6 +28,7 @@ export interface HarnessOptions {
   apps?: Partial<HttpAppsOptions>;
   listener?: Partial<ListenerOptions>;
   ask?: (request: AskAgentRequest) => Promise<AgentResult>;
+  agentRefusal?: () => AppError | null;
 }
 
 export interface Harness extends AsyncDisposable {
@@ -132,6 +133,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     rootOf: () => root,
     verifyKey: (token) => keys.get(token) ?? { failure: 'unknown' },
     onAuthFailure: (address, reason) => failures.push(`${address} ${reason}`),
+    agentRefusal: () => options.agentRefusal?.() ?? null,
     askAgent: options.ask ?? (({ question }) => Promise.resolve(agentSays(`You asked: ${question}`))),
     health: () => state.health,
     metrics: () => Promise.resolve('memagent_up 1\n'),

@@ -94,21 +94,24 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
   const serveCall = async (request: Request, body: unknown, call: JsonRpcCall, caller: Caller): Promise<Response> => {
     const name = call.params['name'];
     const tool = call.method === 'tools/call' && typeof name === 'string' ? TOOLS_BY_NAME.get(name) : undefined;
+    const refused = (outcome: 'denied' | 'error', { code }: AppError): void => {
+      if (tool === undefined) return;
+      const { principal, requestId } = caller;
+      ports.onToolCall({ requestId, principal: principal.id, tool: tool.name, outcome, code, durationMs: 0 });
+    };
     const scope = requiredScope(call, tool);
     if (scope !== undefined && !caller.principal.scopes.has(scope)) {
-      if (tool !== undefined)
-        ports.onToolCall({
-          requestId: caller.requestId,
-          principal: caller.principal.id,
-          tool: tool.name,
-          outcome: 'denied',
-          code: 'FORBIDDEN',
-          durationMs: 0,
-        });
       const error = new AppError('FORBIDDEN', `This key lacks the scope ${scope}`, {
         hint: `Use a key that has it: mem-agent keys create --name NAME --scopes ${scope}`,
       });
+      refused('denied', error);
       return jsonRpcErrorResponse(error, call.id, { headers: { 'www-authenticate': scopeChallenge([scope]) } });
+    }
+    // Told now, while it can still be an HTTP status: a long tool answers as a stream from its first byte.
+    const full = tool?.isLong === true ? ports.agentRefusal(caller.principal) : null;
+    if (full !== null) {
+      refused('error', full);
+      return jsonRpcErrorResponse(full, call.id, { headers: { 'retry-after': String(full.retryAfterS ?? 5) } });
     }
     let prepared: PreparedCall | undefined;
     try {

@@ -64,6 +64,7 @@ async function startProduct(directory: string): Promise<{ port: number; keys: Re
       rootOf: (principal) => (principal.root === 'large' ? large : small),
       verifyKey: (token) => parts.keys.verify(token),
       onAuthFailure: () => undefined,
+      agentRefusal: () => null,
       askAgent: () => Promise.reject(noAgent),
       health: () => ({}),
       metrics: () => metrics.render(),

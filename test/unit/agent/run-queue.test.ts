@@ -43,7 +43,7 @@ test('as many at once as allowed; the rest take turns by principal, not by call'
     await settle();
   }
   await Promise.all(all);
-  assert.deepEqual(order, ['b1', 'q1', 't1', 'b2', 'q2', 'b3']);
+  assert.deepEqual(order, ['q1', 't1', 'b1', 'q2', 'b2', 'b3']);
   place[Symbol.dispose]();
   assert.deepEqual([queue.depth, queue.running], [0, 0]);
 });
@@ -76,6 +76,24 @@ test('a full queue refuses with a time to come back; somebody new still gets in'
   place[Symbol.dispose]();
   const settled = await Promise.allSettled([...waiting, newcomer]);
   assert.ok(settled.every((one) => one.status === 'rejected'));
+});
+
+test('one principal fills its own share of the queue and no more; others still get in', async () => {
+  const options = { maxConcurrentRuns: 1, maxQueuedRuns: 8, maxQueuedRunsPerPrincipal: 3 };
+  const queue = new RunQueue(options, clockAt());
+  assert.equal(queue.refusalOf('a'), null);
+  const place = await queue.enter('a', signal);
+  const waiting = Array.from({ length: 3 }, () => queue.enter('a', signal));
+  assert.deepEqual([queue.refusalOf('a')?.code, queue.refusalOf('a')?.retryAfterS], ['QUEUE_FULL', 20]);
+  await assert.rejects(queue.enter('a', signal), { code: 'QUEUE_FULL', message: /of yours/, retryAfterS: 20 });
+  assert.equal(queue.refusalOf('b'), null);
+  waiting.push(queue.enter('b', signal));
+  place[Symbol.dispose]();
+  await settle();
+  assert.deepEqual([queue.running, queue.depth], [1, 3]);
+  queue.close();
+  assert.equal(queue.refusalOf('b')?.code, 'DRAINING');
+  await Promise.allSettled(waiting);
 });
 
 test('whoever goes away while waiting leaves no trace', async () => {

@@ -54,6 +54,35 @@ for (const era of ['modern', 'legacy'] as const) {
       );
     });
 
+    test('no place in the queue: 429 with the time to come back, before anything is audited or streamed', async () => {
+      const full = new AppError('QUEUE_FULL', 'Too many', { retryAfterS: 17 });
+      await using harness = await startHarness({ agentRefusal: () => full });
+      const params = { name: 'use_memory_agent', arguments: { question: 'q' } };
+      const modern = modernCall('tools/call', params, 'abc');
+      const response =
+        era === 'modern'
+          ? await harness.post(modern.body, { headers: modern.headers })
+          : await harness.post(legacyCall('tools/call', params, 'abc'));
+      assert.deepEqual([response.status, response.headers.get('retry-after')], [429, '17']);
+      const body = asRecord(await response.json());
+      assert.equal(body['id'], 'abc');
+      assert.equal(asRecord(asRecord(body['error'])['data'])['code'], 'QUEUE_FULL');
+      assert.equal(harness.audit.length, 0);
+      assert.deepEqual(
+        harness.toolCalls.map(({ tool, outcome, code }) => ({ tool, outcome, code })),
+        [{ tool: 'use_memory_agent', outcome: 'error', code: 'QUEUE_FULL' }],
+      );
+      await callTool(harness, era, 'fetch', { id: 'user.md' });
+    });
+
+    test('filled up in between: the result is an error with the seconds', async () => {
+      const full = new AppError('QUEUE_FULL', 'Too many', { retryAfterS: 17 });
+      await using harness = await startHarness({ ask: () => Promise.reject(full) });
+      const result = await callTool(harness, era, 'use_memory_agent', { question: 'q' });
+      assert.equal(result['isError'], true);
+      assert.equal(asRecord(asRecord(result['_meta'])['mem-agent/error'])['retryAfterS'], 17);
+    });
+
     test('no intent, no effect: 503 with the code, in a JSON-RPC error', async () => {
       await using harness = await startHarness();
       harness.state.auditWorks = 'no';
