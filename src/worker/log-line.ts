@@ -41,7 +41,11 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
 const WORD = '(TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)';
 
 /** vLLM marks the lines of each of its processes. */
-const PROCESS = /^\(([A-Za-z][\w.-]{0,40}) pid=\d{1,10}\) ?/;
+const PROCESS = /^\(([A-Za-z][\w.-]{0,40})(?: rank=\d{1,4})? pid=\d{1,10}\) ?/;
+/** A bar of tqdm has no end of line: what is logged meanwhile is written behind it. */
+const UNFINISHED_BAR = new RegExp(
+  `^[^|\\]]{0,120}\\d{1,3}%[^\\]]{0,200}\\[[^\\]]{0,60}\\](?=${WORD}[: ]|\\([A-Za-z][^)]{0,60} pid=)`,
+);
 const VLLM = new RegExp(
   `^${WORD} \\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d(?:\\.\\d{1,6})? \\[?([\\w./-]{1,80}?)(?:\\.py)?:\\d{1,6}\\] ?`,
 );
@@ -67,7 +71,8 @@ const ERROR_WITHIN = /^[\w .-]{1,80}: (?:error|failed|fatal)\b/i;
 
 /** `raw` is one line without its end. Never throws. */
 export function parseLogLine(raw: string): ParsedLogLine {
-  const line = cleanText(raw.length > LONGEST_RAW_LINE ? raw.slice(0, LONGEST_RAW_LINE) : raw);
+  const whole = cleanText(raw.length > LONGEST_RAW_LINE ? raw.slice(0, LONGEST_RAW_LINE) : raw);
+  const line = whole.slice(UNFINISHED_BAR.exec(whole)?.[0].length ?? 0);
   const process = PROCESS.exec(line);
   if (process === null) return parseMarks(line);
   const parsed = parseMarks(line.slice(process[0].length));
@@ -82,7 +87,8 @@ function parseMarks(line: string): ParsedLogLine {
     if (parsed !== null) return parsed;
   }
   const vllm = VLLM.exec(line);
-  if (vllm !== null) return marked(vllm[1], `vllm.${(vllm[2] ?? '').replaceAll('/', '.')}`, line.slice(vllm[0].length));
+  if (vllm !== null)
+    return marked(vllm[1], `vllm.${(vllm[2] ?? '').replace(/\/\.\.\.\/|\//g, '.')}`, line.slice(vllm[0].length));
   const uvicorn = UVICORN.exec(line);
   if (uvicorn !== null) return marked(uvicorn[1], 'uvicorn', line.slice(uvicorn[0].length));
   const python = PYTHON.exec(line);
@@ -121,8 +127,8 @@ function parseJsonLine(line: string): ParsedLogLine | null {
   const fields = new Map<string, unknown>(Object.entries(record));
   const pick = (...names: string[]): unknown =>
     names.map((name) => fields.get(name)).find((value) => value !== undefined);
-  const text = pick('message', 'msg', 'event', 'text');
-  const level = pick('level', 'levelname', 'severity', 'lvl');
+  const text = pick('message', 'msg', 'body', 'event', 'text');
+  const level = pick('level', 'levelname', 'severity_text', 'severity', 'lvl');
   const source = pick('logger', 'name', 'source', 'component', 'module', 'target');
   const trace = pick('exc_info', 'exception', 'stack', 'traceback');
   return marked(

@@ -8,6 +8,14 @@ import type { LogLevel } from '../../../src/worker/log-line.ts';
 const CASES: [string, LogLevel, string, string][] = [
   ['INFO 11-24 17:50:12 [core.py:123] text', 'info', 'vllm.core', 'text'],
   ['INFO 11-24 17:50:12 [v1/engine/core.py:123] a: b', 'info', 'vllm.v1.engine.core', 'a: b'],
+  ['DEBUG 11-24 17:50:12 [model_executor/.../utils/fp8.py:1] x', 'debug', 'vllm.model_executor.utils.fp8', 'x'],
+  ['(VllmWorker rank=0 pid=12) INFO 11-24 17:50:12 [x.py:1] y', 'info', 'vllm.VllmWorker.x', 'y'],
+  [
+    '{"severity_text":"FATAL","severity_number":21,"body":"dead","logger":"vllm.engine"}',
+    'error',
+    'vllm.engine',
+    'dead',
+  ],
   ['WARNING 07-01 12:00:00 api_server.py:9] old', 'warn', 'vllm.api_server', 'old'],
   ['DEBUG 11-24 17:50:12 [core.py:123] x', 'debug', 'vllm.core', 'x'],
   [
@@ -57,6 +65,19 @@ const CASES: [string, LogLevel, string, string][] = [
   ['Traceback (most recent call last):', 'error', '', ''],
   ['error: unknown argument: --foo', 'error', '', ''],
   ['Loading safetensors checkpoint shards:  50% Completed | 1/2 [00:01<00:01,  1.2s/it]', 'info', '', ''],
+  [
+    'Loading shards:  50% Completed | 1/2 [00:01<00:01,  1.2s/it]INFO 11-24 17:50:12 [core.py:1] x',
+    'info',
+    'vllm.core',
+    'x',
+  ],
+  [
+    'A:  40%|####      | 2/5 [00:01<?, ?it/s](EngineCore_DP0 pid=1) ERROR 11-24 17:50:12 [core.py:1] y',
+    'error',
+    'vllm.EngineCore_DP0.core',
+    'y',
+  ],
+  ['A:  40%|####      | 2/5 [00:01<?, ?it/s](see above)', 'info', '', ''],
   ['I think, therefore I log: error free', 'info', '', ''],
   [
     '\u001b[1;36m(EngineCore_DP0 pid=9)\u001b[0;0m INFO 11-24 17:50:12 [core.py:1] x',
@@ -148,6 +169,8 @@ test('lines made to be slow are not', () => {
     `${'a '.repeat(50_000)}: error`,
     `127.0.0.1 - - [${'a'.repeat(100_000)}`,
     `{${'"a":{'.repeat(20_000)}`,
+    '1% ['.repeat(25_000),
+    `${'1'.repeat(100_000)}%`,
     ':1'.repeat(50_000),
   ];
   for (const raw of worst) {
