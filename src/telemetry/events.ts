@@ -2,6 +2,7 @@
 // Guarantees: the message is constant, facts are in fields, and nothing here holds a key, a path of a note or a question.
 import type { ErrorCode } from '../lib/app-error.ts';
 import type { Logger } from './logger.ts';
+import { MESSAGE_ID } from './message-ids.ts';
 import type { Metrics } from './metrics-registry.ts';
 
 export interface Events {
@@ -107,11 +108,12 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
     },
     auditChainChecked(event) {
       metrics.setAuditChainValid(event.valid);
-      logger[event.valid ? 'info' : 'error'](event, 'audit chain verified');
+      if (event.valid) logger.info(event, 'audit chain verified');
+      else logger.error({ ...event, messageId: MESSAGE_ID.chainBroken }, 'audit chain verified');
     },
     authFailed(event) {
       metrics.authFailure(event.reason);
-      logger.warn(event, 'request refused for its key');
+      logger.warn({ ...event, messageId: MESSAGE_ID.authFail }, 'request refused for its key');
     },
     sqliteBusy(event) {
       metrics.sqliteBusy();
