@@ -1,13 +1,12 @@
-// Runs a daemon from its first signal to its last: the first SIGINT or SIGTERM drains, a second one at least two seconds
-// later forces, SIGHUP reloads. Guarantees: resolves with the exit code once everything is closed.
+// Runs a daemon from its start to its end: a signal or its own wish drains it, SIGHUP reloads.
+// Guarantees: resolves with the exit code once everything is closed.
 import type { LoadedConfig } from '../config/load-config.ts';
 import { toAppError } from '../lib/app-error.ts';
 import type { Daemon } from './compose.ts';
 import type { SdNotify } from './sd-notify.ts';
 import { startServiceReport } from './service-report.ts';
+import { watchSignals } from './watch-signals.ts';
 
-/** A terminal's Ctrl-C reaches npm and the daemon at once, and npm passes it on: that is one wish, not two. */
-const SECOND_SIGNAL_AFTER_MS = 2000;
 /** What closing takes at worst once the drain is over. */
 const CLOSE_GRACE_MS = 15_000;
 
@@ -24,31 +23,20 @@ export interface LifecycleOptions {
 
 export async function runDaemon(options: LifecycleOptions): Promise<number> {
   const { notify } = options;
-  const ending = Promise.withResolvers<string>();
   let daemon: Daemon | undefined;
-  let firstSignalMs: number | undefined;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    const nowMs = performance.now();
-    if (firstSignalMs === undefined) {
-      // Also while it starts: it then ends in order as soon as it is up.
-      firstSignalMs = nowMs;
-      ending.resolve(`received ${signal}`);
-      return;
-    }
-    if (nowMs - firstSignalMs < SECOND_SIGNAL_AFTER_MS) return;
-    daemon?.logger.warn({ signal }, 'second signal: ending at once');
-    options.onForced();
-    process.exit(1);
-  };
   const onReload = (): void => {
     daemon?.reload(options.reload).catch((error: unknown) => {
       const { code, userMessage } = toAppError(error);
       daemon?.logger.error({ code, reason: userMessage }, 'configuration not reloaded, the old one stays');
     });
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  process.on('SIGHUP', onReload);
+  using signals = watchSignals({
+    onForced(signal) {
+      daemon?.logger.warn({ signal }, 'second signal: ending at once');
+      options.onForced();
+    },
+    onReload,
+  });
   try {
     daemon = await options.open();
     await options.onReady(daemon);
@@ -61,14 +49,11 @@ export async function runDaemon(options: LifecycleOptions): Promise<number> {
       describe,
       onStandstill: (part) => logger.error({ part }, 'a part of the daemon stands still: the service manager is told'),
     });
-    const reason = await Promise.race([ending.promise, daemon.stopWanted]);
+    const reason = await Promise.race([signals.ending, daemon.stopWanted]);
     notify.stopping(`stopping: ${reason}`, daemon.drainTimeoutMs + CLOSE_GRACE_MS);
     await daemon.stop(reason);
     return daemon.failed ? 1 : 0;
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-    process.off('SIGHUP', onReload);
     await daemon?.[Symbol.asyncDispose]();
   }
 }

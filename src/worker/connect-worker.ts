@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { AppError, type ErrorCode } from '../lib/app-error.ts';
 import { createBackoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { WorkerEvent } from './worker-event.ts';
 import { openWorkerLink, type CallWait, type WorkerLink } from './worker-link.ts';
 import type { CallMethod, StatusMessage } from './worker-protocol.ts';
 import { workerLogLineSchema, workerProbeSchema } from './worker-schemas.ts';
@@ -20,7 +21,9 @@ export interface ConnectWorkerOptions {
   clock: Clock;
   /** Shown until the process says it. */
   profile?: string;
-  onEvent?(event: WorkerLinkEvent): void;
+  /** What the supervisor tells, as if it were in this process; nothing while nobody is attached. */
+  onEvent?(event: WorkerEvent): void;
+  onLink?(event: WorkerLinkEvent): void;
 }
 
 const RETRY_FIRST_MS = 100;
@@ -78,6 +81,7 @@ class RemoteWorker implements Worker {
       },
       onFailure: (failure) => void (this.#failure = failure),
       onMetrics: (text) => void (this.#metrics = text),
+      onEvent: (event) => this.#options.onEvent?.(event),
       onLog: (line) => this.#followers.forEach((follower) => follower(line)),
       onClose: (reason) => {
         // A process that drops us at once must not be asked ten times a second.
@@ -91,7 +95,7 @@ class RemoteWorker implements Worker {
     this.#isAttached = true;
     for (const id of this.#requests) this.#link?.notify({ type: 'begin', id });
     if (this.#followers.size > 0) this.#link?.notify({ type: 'follow', on: true });
-    this.#options.onEvent?.({ type: 'worker.attached', state: status.state, pid: status.pid });
+    this.#options.onLink?.({ type: 'worker.attached', state: status.state, pid: status.pid });
   }
 
   #detach(reason: string): void {
@@ -101,7 +105,7 @@ class RemoteWorker implements Worker {
     this.#metrics = '';
     if (isNews) {
       this.#down = this.#downNow('failed', reason);
-      this.#options.onEvent?.({ type: 'worker.lost', reason });
+      this.#options.onLink?.({ type: 'worker.lost', reason });
     }
     this.#retryTimer = setTimeout(() => this.#connect(), this.#backoff.nextMs());
   }

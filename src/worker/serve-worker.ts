@@ -8,6 +8,7 @@ import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import { removeStaleSocket } from '../lib/unix-socket.ts';
 import { lockFile } from '../store/state-lock.ts';
 import { createStatusFeed } from './status-feed.ts';
+import type { WorkerEvent } from './worker-event.ts';
 import type { ServerMessage } from './worker-protocol.ts';
 import { WorkerSession } from './worker-session.ts';
 import type { Worker } from './worker.ts';
@@ -18,8 +19,8 @@ export type WorkerServerEvent =
 
 export interface ServeWorkerOptions {
   socketPath: string;
-  /** Called once, when nobody else can be serving. The server owns what it returns, and starts it. */
-  open(): Worker;
+  /** Called once, when nobody else can be serving; `tell` reaches every daemon. The server owns and starts what it returns. */
+  open(tell: (event: WorkerEvent) => void): Worker;
   onEvent?(event: WorkerServerEvent): void;
 }
 
@@ -43,13 +44,13 @@ export async function serveWorker({ socketPath, open, onEvent }: ServeWorkerOpti
   await listen(server, socketPath);
   stack.defer(() => closeServer(server, sessions));
 
-  const worker = open();
+  const tell = (message: ServerMessage): void => {
+    for (const session of attached) session.send(message);
+  };
+  const worker = open((event) => tell({ type: 'event', event: withoutMuch(event) }));
   const feed = createStatusFeed(worker);
   const look = (): void => {
     if (attached.size > 0) for (const message of feed.look()) tell(message);
-  };
-  const tell = (message: ServerMessage): void => {
-    for (const session of attached) session.send(message);
   };
   const timer = setInterval(look, LOOK_MS);
   server.on('connection', (socket) => {
@@ -82,6 +83,11 @@ export async function serveWorker({ socketPath, open, onEvent }: ServeWorkerOpti
       await owned.disposeAsync();
     },
   };
+}
+
+/** The metrics of a failure come with the status; twice would be too much for one line. */
+function withoutMuch(event: WorkerEvent): WorkerEvent {
+  return 'failure' in event ? { ...event, failure: { ...event.failure, metrics: '' } } : event;
 }
 
 function makeDirectory(socketPath: string): void {

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import type { z } from 'zod';
 import { AppError, isErrorCode } from '../lib/app-error.ts';
 import { openLineChannel } from './line-channel.ts';
+import type { WorkerEvent } from './worker-event.ts';
 import {
   helloSchema,
   otherVersion,
@@ -23,6 +24,7 @@ export interface WorkerLinkOptions {
   onFailure(failure: WorkerFailure | null): void;
   onMetrics(text: string): void;
   onLog(line: WorkerLogLine): void;
+  onEvent(event: WorkerEvent): void;
   /** Called once, with why for a person. */
   onClose(reason: string): void;
 }
@@ -95,6 +97,8 @@ export function openWorkerLink(options: WorkerLinkOptions): WorkerLink {
         return options.onMetrics(message.text);
       case 'log':
         return options.onLog(message.line);
+      case 'event':
+        return options.onEvent(message.event);
       case 'wakeProgress':
         return calls.get(message.id)?.wait?.onProgress(message.message);
       case 'result':

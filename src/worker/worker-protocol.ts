@@ -1,7 +1,7 @@
 // What a daemon and a worker in a process of its own say to each other: JSON lines over a Unix socket, either side parsed with
 // zod where it comes in. Any change of a message is a new version, and another version is refused by name.
 import { z } from 'zod';
-import { workerFailureSchema, workerLogLineSchema, workerStatusSchema } from './worker-schemas.ts';
+import { workerEventSchema, workerFailureSchema, workerLogLineSchema, workerStatusSchema } from './worker-schemas.ts';
 
 export const WORKER_PROTOCOL = 1;
 
@@ -44,6 +44,8 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('failure'), failure: workerFailureSchema.nullable() }),
   z.object({ type: z.literal('metrics'), text: z.string() }),
   z.object({ type: z.literal('log'), line: workerLogLineSchema }),
+  /** As the supervisor told it, to whoever is attached then. */
+  z.object({ type: z.literal('event'), event: workerEventSchema }),
   z.object({ type: z.literal('wakeProgress'), id, message: z.string() }),
   z.object({ type: z.literal('result'), id, value: z.unknown() }),
   z.object({

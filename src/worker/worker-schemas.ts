@@ -1,5 +1,6 @@
 // The shapes of worker.ts as zod schemas, one source for the socket between daemon and worker and for the admin API.
 import { z } from 'zod';
+import type { WorkerEvent } from './worker-event.ts';
 import {
   WORKER_STATES,
   type WorkerFailure,
@@ -23,6 +24,7 @@ export const workerFailureSchema = z.object({
   reason: z.string(),
   logTail: z.array(z.string()).readonly(),
   metrics: z.string(),
+  gpus: z.array(gpu).readonly().exactOptional(),
 }) satisfies z.ZodType<WorkerFailure>;
 
 export const workerStatusSchema = z.object({
@@ -67,3 +69,20 @@ export const workerProbeSchema = z.object({
     )
     .readonly(),
 }) satisfies z.ZodType<WorkerProbe>;
+
+const worker = z.string();
+const state = z.enum(WORKER_STATES);
+const reason = z.string();
+const durationMs = z.number();
+
+export const workerEventSchema = z.discriminatedUnion('kind', [
+  z.object({ worker, kind: z.literal('state'), from: state, to: state, reason }),
+  z.object({ worker, kind: z.literal('crashed'), failure: workerFailureSchema }),
+  z.object({ worker, kind: z.literal('stalled'), failure: workerFailureSchema }),
+  z.object({ worker, kind: z.literal('restart'), delayMs: z.number(), restarts: z.number(), reason }),
+  z.object({ worker, kind: z.literal('crash_loop'), trialMs: z.number(), reason }),
+  z.object({ worker, kind: z.literal('recovered'), downMs: z.number() }),
+  z.object({ worker, kind: z.literal('started'), durationMs }),
+  z.object({ worker, kind: z.literal('canary'), ok: z.boolean(), durationMs, detail: z.string() }),
+  z.object({ worker, kind: z.literal('swept'), processes: z.number() }),
+]) satisfies z.ZodType<WorkerEvent>;

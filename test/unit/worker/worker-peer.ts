@@ -27,7 +27,7 @@ if (side === 'serve') {
     name: 'worker',
     socketPath,
     clock: systemClock,
-    onEvent(event) {
+    onLink(event) {
       if (event.type !== 'worker.attached') return;
       for (let index = 0; index < Number(count); index++) worker.beginRequest().progress();
       say('began');

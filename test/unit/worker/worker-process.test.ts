@@ -11,6 +11,7 @@ import { AppError } from '../../../src/lib/app-error.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { connectWorker, type WorkerLinkEvent } from '../../../src/worker/connect-worker.ts';
 import { serveWorker, type WorkerServer, type WorkerServerEvent } from '../../../src/worker/serve-worker.ts';
+import type { WorkerEvent } from '../../../src/worker/worker-event.ts';
 import type { Worker } from '../../../src/worker/worker.ts';
 import { createFakeWorker, type FakeWorker } from '../../helpers/fake-worker.ts';
 import { tempDirectory, type TempDirectory } from '../../helpers/run-main.ts';
@@ -24,6 +25,7 @@ let children: ChildProcess[] = [];
 let owned: AsyncDisposableStack;
 let linkEvents: WorkerLinkEvent[] = [];
 let serverEvents: WorkerServerEvent[] = [];
+let events: WorkerEvent[] = [];
 
 beforeEach(() => {
   directory = tempDirectory();
@@ -31,6 +33,7 @@ beforeEach(() => {
   owned = new AsyncDisposableStack();
   linkEvents = [];
   serverEvents = [];
+  events = [];
 });
 
 afterEach(async () => {
@@ -40,15 +43,32 @@ afterEach(async () => {
   directory[Symbol.dispose]();
 });
 
-async function serve(fake: FakeWorker = createFakeWorker()): Promise<WorkerServer & { fake: FakeWorker }> {
-  const server = await serveWorker({ socketPath, open: () => fake, onEvent: (event) => serverEvents.push(event) });
+async function serve(
+  fake: FakeWorker = createFakeWorker(),
+): Promise<WorkerServer & { fake: FakeWorker; tell: (event: WorkerEvent) => void }> {
+  let tell: (event: WorkerEvent) => void = () => undefined;
+  const server = await serveWorker({
+    socketPath,
+    open(tellAll) {
+      tell = tellAll;
+      return fake;
+    },
+    onEvent: (event) => serverEvents.push(event),
+  });
   owned.use(server);
-  return Object.assign(server, { fake });
+  return Object.assign(server, { fake, tell });
 }
 
 function attach(): Worker {
-  const onEvent = (event: WorkerLinkEvent): void => void linkEvents.push(event);
-  const worker = owned.use(connectWorker({ name: 'worker', socketPath, clock: systemClock, onEvent }));
+  const worker = owned.use(
+    connectWorker({
+      name: 'worker',
+      socketPath,
+      clock: systemClock,
+      onEvent: (event) => events.push(event),
+      onLink: (event) => linkEvents.push(event),
+    }),
+  );
   worker.start();
   return worker;
 }
@@ -124,6 +144,30 @@ test('a change of state is known without asking, within a fraction of a second',
   fake.set({ state: 'ready', isAsleep: true });
   await until('known again', () => worker.isAsleep());
   assert.ok(performance.now() - startedMs < 2000);
+});
+
+test('what the supervisor tells reaches every daemon as it was told, a failure without its metrics', async () => {
+  const { tell } = await serve();
+  await Promise.all([attached(), attached()]);
+  const failure = { atIso: 'x', kind: 'crash', reason: 'exit 1', logTail: ['a'], metrics: 'm 1\n', gpus: [] } as const;
+  const told: WorkerEvent[] = [
+    { worker: 'worker', kind: 'state', from: 'ready', to: 'backoff', reason: 'exit 1' },
+    { worker: 'worker', kind: 'crashed', failure },
+    { worker: 'worker', kind: 'stalled', failure },
+    { worker: 'worker', kind: 'restart', delayMs: 1, restarts: 2, reason: 'exit 1' },
+    { worker: 'worker', kind: 'crash_loop', trialMs: 3, reason: 'too often' },
+    { worker: 'worker', kind: 'recovered', downMs: 4 },
+    { worker: 'worker', kind: 'started', durationMs: 5 },
+    { worker: 'worker', kind: 'canary', ok: true, durationMs: 6, detail: 'one token' },
+    { worker: 'worker', kind: 'swept', processes: 7 },
+  ];
+  for (const event of told) tell(event);
+  await until('all came', () => events.length === 2 * told.length);
+  const one = told.map((event) => ('failure' in event ? { ...event, failure: { ...failure, metrics: '' } } : event));
+  assert.deepEqual(
+    events.toSorted((a, b) => a.kind.localeCompare(b.kind)),
+    [...one, ...one].toSorted((a, b) => a.kind.localeCompare(b.kind)),
+  );
 });
 
 test('requests: begun, progress in batches, ended; those of a daemon that is killed count as cancelled', async () => {
