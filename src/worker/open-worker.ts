@@ -38,6 +38,7 @@ export function openWorker(options: WorkerOptions, ports: WorkerPorts): Worker {
     capacity: LOG_LINES,
     linesPerSecond: options.logLinesPerSecond,
     clock,
+    secrets: secretsOf(options),
     ...(redact === undefined ? {} : { redact }),
     ...(onLogLine === undefined ? {} : { onLine: onLogLine }),
   });
@@ -55,4 +56,10 @@ export function openWorker(options: WorkerOptions, ports: WorkerPorts): Worker {
     tell: (news) => onEvent({ worker: options.name, ...news }),
   });
   return new SupervisedWorker({ options: own, supervisor, log, clock, gpuWatch });
+}
+
+/** What the engine was given in confidence, and may well print with its settings. */
+function secretsOf({ apiKey, env }: WorkerOptions): string[] {
+  const confidential = Object.entries(env).filter(([name]) => /KEY|TOKEN|SECRET|PASSWORD/i.test(name));
+  return [apiKey, ...confidential.map(([, value]) => value)];
 }

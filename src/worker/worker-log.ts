@@ -11,6 +11,7 @@ import type { WorkerLogLine } from './worker.ts';
 
 const LONGEST_TEXT = 4096;
 const LONGEST_TRACEBACK = 24_000;
+const SHORTEST_SECRET = 6;
 const SECOND_MS = 1000;
 /** A bar that redraws itself becomes a line this often. */
 const REDRAW_EVERY_MS = 5000;
@@ -22,6 +23,8 @@ export interface WorkerLogOptions {
   linesPerSecond: number;
   clock: Clock;
   redact?: (text: string) => string;
+  /** Taken out wherever they stand, whatever they look like: the worker's own key and tokens. */
+  secrets?: readonly string[];
   onLine?: (line: WorkerLogLine) => void;
 }
 
@@ -53,7 +56,8 @@ interface StreamState {
 }
 
 export function createWorkerLog(options: WorkerLogOptions): WorkerLog {
-  const { capacity, linesPerSecond, clock, onLine, redact = (text) => text } = options;
+  const { capacity, linesPerSecond, clock, onLine } = options;
+  const redact = createRedact(options);
   const ring: Entry[] = [];
   const followers = new Set<(line: WorkerLogLine) => void>();
   const streams = { stdout: newStream(), stderr: newStream() };
@@ -165,6 +169,15 @@ export function createWorkerLog(options: WorkerLogOptions): WorkerLog {
       return () => void followers.delete(follower);
     },
     lastLineMs: () => lastLineMs,
+  };
+}
+
+function createRedact({ redact, secrets = [] }: WorkerLogOptions): (text: string) => string {
+  // The longest first, for one may begin another. What is very short is a word, not a secret.
+  const known = secrets.filter((secret) => secret.length >= SHORTEST_SECRET).toSorted((a, b) => b.length - a.length);
+  return (text) => {
+    const masked = known.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
+    return redact === undefined ? masked : redact(masked);
   };
 }
 

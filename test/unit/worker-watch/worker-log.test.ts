@@ -245,6 +245,16 @@ test('a planted key shows nowhere, in whatever form the line came', () => {
   );
 });
 
+test('the worker’s own key and tokens are taken out, whatever they look like', () => {
+  const { log, sent } = openLog({ secrets: ['', 'short', 'hunter2!', 'hunter2!-and-more'], redact: redactSecrets });
+  log.write('stderr', "INFO:     non-default args: {'api_key': ['hunter2!-and-more', 'hunter2!']} short\n");
+  log.note('warn', 'with hunter2!');
+  assert.deepEqual(texts(sent), [
+    "non-default args: {'api_key': ['[redacted]', '[redacted]']} short",
+    'with [redacted]',
+  ]);
+});
+
 test('a flood costs little: a hundred thousand lines in well under the time they stand for', () => {
   const { log, clock, sent } = openLog({ capacity: 1000, linesPerSecond: 50, redact: redactSecrets });
   const line = '(EngineCore_DP0 pid=1) INFO 11-24 17:50:12 [loggers.py:1] Avg prompt throughput: 12.0 tokens/s\n';
