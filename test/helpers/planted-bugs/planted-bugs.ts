@@ -45,7 +45,7 @@ const BUGS = {
     to: 'const deadlineMs = 0;',
   },
   'a second signal forces at once': {
-    file: 'src/daemon/lifecycle.ts',
+    file: 'src/daemon/watch-signals.ts',
     from: 'const SECOND_SIGNAL_AFTER_MS = 2000;',
     to: 'const SECOND_SIGNAL_AFTER_MS = 0;',
   },
