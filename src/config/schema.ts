@@ -115,6 +115,12 @@ export const CONFIG_TABLE = [
     { item: 'backend' },
   ),
   int('model.wait_for_worker_ms', 120_000, [0, DAY_MS], 'How long a question waits for a model that is loading.'),
+  int(
+    'model.builtin_after_ms',
+    15_000,
+    [0, DAY_MS],
+    'The same, when builtin may answer instead; it answers at once when the model is not even loading.',
+  ),
   int('model.breaker_failures', 3, [1, 1000], 'Failures in a row after which a server is left alone for a while.'),
   int('model.breaker_open_ms', 10_000, [100, HOUR_MS], 'How long a server that failed is left alone.'),
   int(

@@ -51,6 +51,13 @@ export function findSecret(
   return winner;
 }
 
+/** The key in a file that no row of the table names, or undefined when there is none to read. */
+export function readSecretText(path: string): string | undefined {
+  const file = readTextFile(path);
+  const text = file.kind === 'text' ? file.text.trim() : '';
+  return text === '' ? undefined : text;
+}
+
 function readSecretFile(
   key: string,
   path: string,

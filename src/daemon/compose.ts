@@ -29,7 +29,9 @@ import { createHealthBoard } from './health-board.ts';
 import { createHealthProbes } from './health-probes.ts';
 import { startIdleExit } from './idle-exit.ts';
 import { openAgent } from './open-agent.ts';
-import { openBackend } from './open-backend.ts';
+import { createModelsPort } from './models-port.ts';
+import { openModels } from './open-models.ts';
+import { openModelWorker } from './open-model-worker.ts';
 import { openListeners, type Listeners } from './open-listeners.ts';
 import { createReloadableConfig } from './reloadable-config.ts';
 import type { SdNotify } from './sd-notify.ts';
@@ -138,11 +140,13 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       onEvent: (event) => observeSandbox(event, logger, events),
     }),
   );
+  const modelWorker = stack.use(openModelWorker(config, { clock, logger, metrics }));
   const settings = createReloadableConfig(loaded, {
     logger,
     events,
     notify: options.notify,
     async apply(next) {
+      modelWorker.reload(next);
       if (await memory.moveTo(next.memory.dir)) for (const listener of noteListeners) listener([]);
     },
   });
@@ -157,7 +161,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       clock,
     }),
   );
-  const backend = openBackend(settings, { clock, logger }, stack);
+  const { worker } = modelWorker;
+  const models = openModels(settings, { clock, logger, metrics, worker }, stack);
+  const backend = models.router;
   const agent = stack.use(openAgent({ settings, backend, sandbox, memory, clock, events }));
 
   // Who may call, and what listens.
@@ -183,7 +189,10 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       onIdle: () => wantStop.resolve('no client for a while'),
     }),
   );
-  const board = createHealthBoard(createHealthProbes({ parts, settings, memory, sandbox, backend, agent }), clock);
+  const board = createHealthBoard(
+    createHealthProbes({ parts, settings, memory, sandbox, backend, worker, agent }),
+    clock,
+  );
   const ports = createHttpPorts({
     parts,
     memory,
@@ -209,6 +218,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       state: () => state.current,
       listeners: () => listenerUrls(listeners),
       startedAtMs: clock.nowMs(),
+      worker,
+      models: createModelsPort(models),
       running: {
         reload: () => settings.reload(options.reload),
         logLevel: { get: () => logger.level, set: (level) => settings.setLogLevel(level) },
@@ -241,6 +252,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
 
   memory.root.start();
   sandbox.start();
+  worker?.start();
   // The first look starts the clock of "since when".
   board.components();
   state.enter('ready');

@@ -2,6 +2,7 @@
 import type { AgentService } from '../agent/agent-service.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Worker } from '../worker/worker.ts';
 import type { CurrentRoot } from './current-root.ts';
 import type { Probe } from './health-board.ts';
 import type { ReloadableConfig } from './reloadable-config.ts';
@@ -13,11 +14,12 @@ export interface ProbedParts {
   memory: CurrentRoot;
   sandbox: Sandbox;
   backend: ChatBackend;
+  worker: Worker | null;
   agent: AgentService;
 }
 
 export function createHealthProbes(probed: ProbedParts): Record<string, () => Probe> {
-  const { parts, settings, memory, sandbox, backend, agent } = probed;
+  const { parts, settings, memory, sandbox, backend, worker, agent } = probed;
   return {
     config: () =>
       settings.problem === ''
@@ -44,10 +46,20 @@ export function createHealthProbes(probed: ProbedParts): Record<string, () => Pr
       };
     },
     model: () => ({ ...backend.status(), details: { backend: backend.name } }),
+    ...(worker !== null && { worker: () => probeWorker(worker) }),
     queue: () => ({
       state: 'ok',
       reason: `${agent.activeRuns} running, ${agent.queueDepth} waiting`,
       details: { running: agent.activeRuns, waiting: agent.queueDepth },
     }),
   };
+}
+
+function probeWorker(worker: Worker): Probe {
+  const { state, reason, profile, pid, lease, restarts, requestsRunning, isAsleep } = worker.status();
+  const details = { state, profile, pid, lease, restarts, requestsRunning, isAsleep };
+  const isUp = state === 'ready' || state === 'busy' || isAsleep;
+  const isComing = state === 'starting' || state === 'loading';
+  const isDown = state === 'crash_loop' || state === 'failed';
+  return { state: isUp ? 'ok' : isComing ? 'starting' : isDown ? 'failed' : 'degraded', reason, details };
 }

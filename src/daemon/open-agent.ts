@@ -24,7 +24,11 @@ export function openAgent({ settings, backend, sandbox, memory, clock, events }:
   const { agent } = settings.config;
   const ownPrompt = agent.systemPromptFile === '' ? undefined : readSystemPromptFile(agent.systemPromptFile);
   return new AgentService(
-    { maxConcurrentRuns: agent.maxConcurrentRuns, maxQueuedRuns: agent.maxQueuedRuns },
+    {
+      maxConcurrentRuns: agent.maxConcurrentRuns,
+      maxQueuedRuns: agent.maxQueuedRuns,
+      maxQueuedRunsPerPrincipal: agent.maxQueuedRunsPerKey,
+    },
     {
       options: () => agentOptions(settings.config),
       backend,

@@ -6,6 +6,8 @@ export interface WorkerControl {
   isReady(): boolean;
   /** True when it was unloaded for want of questions: `wake` brings it back. */
   isAsleep(): boolean;
+  /** True while it is being started or loaded: worth a moment's wait even for who has a substitute. */
+  isComing(): boolean;
   /** Why it can't answer, and when it may; for messages and `Retry-After`. */
   unavailable(): { reason: string; retryAfterS: number };
   /** Resolves when it can answer. Throws MODEL_UNAVAILABLE or CANCELLED. */

@@ -147,6 +147,12 @@ class RemoteWorker implements Worker {
     return this.#isAttached && this.#told?.isAsleep === true;
   }
 
+  isComing(): boolean {
+    if (!this.#isAttached || this.#told === undefined) return false;
+    const { state } = this.#told.status;
+    return state === 'starting' || state === 'loading';
+  }
+
   unavailable(): { reason: string; retryAfterS: number } {
     if (this.#isAttached && this.#told !== undefined) return this.#told.unavailable;
     return { reason: this.#down.reason, retryAfterS: RETRY_AFTER_S };

@@ -92,6 +92,10 @@ export class ReplaceableWorker implements Worker {
     return this.#current.isAsleep();
   }
 
+  isComing(): boolean {
+    return this.#current.isComing();
+  }
+
   unavailable(): { reason: string; retryAfterS: number } {
     return this.#current.unavailable();
   }

@@ -144,6 +144,11 @@ export class SupervisedWorker implements Worker {
     return this.#parts.supervisor.isAsleep;
   }
 
+  isComing(): boolean {
+    const { state } = this.#parts.supervisor;
+    return state === 'starting' || state === 'loading';
+  }
+
   unavailable(): { reason: string; retryAfterS: number } {
     const { supervisor } = this.#parts;
     const { state, reason, retryInMs, run } = supervisor;

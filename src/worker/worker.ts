@@ -98,6 +98,7 @@ export interface Worker extends AsyncDisposable {
   // What `model/worker-control.ts` asks for.
   isReady(): boolean;
   isAsleep(): boolean;
+  isComing(): boolean;
   unavailable(): { reason: string; retryAfterS: number };
   wake(signal: AbortSignal, onProgress: (message: string) => void): Promise<void>;
   beginRequest(): { progress(): void; end(outcome: 'ok' | 'failed' | 'cancelled'): void };

@@ -90,6 +90,7 @@ export function createFakeWorker(name = 'worker'): FakeWorker {
     engineMetrics: () => worker.metricsText,
     isReady: () => status.state === 'ready' || status.state === 'busy',
     isAsleep: () => status.isAsleep,
+    isComing: () => status.state === 'starting' || status.state === 'loading',
     unavailable: () => ({ reason: status.reason, retryAfterS: 7 }),
     async wake(signal, onProgress) {
       calls.push('wake');

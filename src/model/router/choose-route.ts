@@ -1,7 +1,7 @@
 // Which route a turn is asked of now: the best group that can answer, in it the run's own replica or the least loaded one.
 // Guarantee: pure choice; what it returns is admitted, or says whom it is worth to wait for.
 import type { Admission } from './route-breaker.ts';
-import type { Availability, Route } from './route.ts';
+import type { Availability, Away, Route } from './route.ts';
 
 export interface ChoiceInput {
   /** By priority, the best first; in each group the replicas. */
@@ -15,7 +15,7 @@ export interface ChoiceInput {
 
 export interface Awaited {
   route: Route;
-  away: Extract<Availability, { comesBack: boolean }>;
+  away: Away;
 }
 
 export type Choice =
@@ -34,9 +34,7 @@ export function chooseRoute({ groups, excluded, preferred, stickyMargin }: Choic
       const now = route.availability();
       if (now.state === 'ready') ready.push(route);
       else if (now.state === 'asleep') asleep ??= route;
-      else if ('comesBack' in now && now.comesBack && (next === undefined || now.retryInMs < next.away.retryInMs)) {
-        next = { route, away: now };
-      }
+      else if (isSooner(now, next?.away)) next = { route, away: now };
     }
     for (const route of inOrder(ready, preferred, stickyMargin)) {
       const admission = route.admit();
@@ -45,6 +43,12 @@ export function chooseRoute({ groups, excluded, preferred, stickyMargin }: Choic
     if (asleep !== undefined) return { kind: 'asleep', route: asleep };
   }
   return { kind: 'nobody', next };
+}
+
+function isSooner(now: Availability, than: Away | undefined): now is Away {
+  if (!('comesBack' in now) || now.comesBack === 'no') return false;
+  if (than === undefined || now.comesBack === than.comesBack) return now.retryInMs < (than?.retryInMs ?? Infinity);
+  return now.comesBack === 'soon';
 }
 
 function inOrder(ready: Route[], preferred: Route | undefined, stickyMargin: number): Route[] {

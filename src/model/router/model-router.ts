@@ -89,6 +89,7 @@ class PriorityRouter implements ModelRouter {
       options: this.#options,
       clock: this.#clock,
       preferred: run.route,
+      hasSubstitute: this.#builtin !== null && request.hasWritten !== true,
       onEvent: this.#onEvent,
     });
     const outcome = await turn.run();

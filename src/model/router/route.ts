@@ -17,10 +17,16 @@ const LONGEST_REST_MS = 300_000;
 /** How long a trial takes to show life is unknown. */
 const TRIAL_MS = 1000;
 
-export type Availability =
-  | { state: 'ready' | 'asleep' }
-  /** `comesBack`: by itself, so that it is worth waiting for. */
-  | { state: AwayReason; reason: string; retryInMs: number; comesBack: boolean };
+export type Availability = { state: 'ready' | 'asleep' } | Away;
+
+export interface Away {
+  state: AwayReason;
+  /** For a person. */
+  reason: string;
+  retryInMs: number;
+  /** By itself: `soon` is worth a moment's wait even when somebody else could answer, `later` only when nobody can. */
+  comesBack: 'soon' | 'later' | 'no';
+}
 
 export class Route {
   readonly spec: ModelRoute;
@@ -145,18 +151,23 @@ export class Route {
       if (!worker.isReady()) {
         this.#wasAway = true;
         const { reason, retryAfterS } = worker.unavailable();
-        return { state: 'not_ready', reason, retryInMs: Math.max(0, retryAfterS * 1000), comesBack: true };
+        return {
+          state: 'not_ready',
+          reason,
+          retryInMs: Math.max(0, retryAfterS * 1000),
+          comesBack: worker.isComing() ? 'soon' : 'later',
+        };
       }
       if (this.#wasAway) this.#breaker.trialNow();
       this.#wasAway = false;
     }
     const restMs = this.#restsUntilMs - this.#clock.monotonicMs();
-    if (restMs > 0) return { state: 'busy', reason: this.#failureText(), retryInMs: restMs, comesBack: true };
+    if (restMs > 0) return { state: 'busy', reason: this.#failureText(), retryInMs: restMs, comesBack: 'soon' };
     if (this.#breaker.state === 'half-open') {
-      return { state: 'breaker_open', reason: this.#failureText(), retryInMs: TRIAL_MS, comesBack: true };
+      return { state: 'breaker_open', reason: this.#failureText(), retryInMs: TRIAL_MS, comesBack: 'soon' };
     }
     const retryInMs = this.#breaker.retryInMs();
-    if (retryInMs > 0) return { state: 'breaker_open', reason: this.#failureText(), retryInMs, comesBack: false };
+    if (retryInMs > 0) return { state: 'breaker_open', reason: this.#failureText(), retryInMs, comesBack: 'no' };
     return { state: 'ready' };
   }
 

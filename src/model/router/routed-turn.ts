@@ -23,6 +23,8 @@ export interface TurnParts {
   options: RouterOptions;
   clock: Clock;
   preferred: Route | undefined;
+  /** `builtin` answers if no route does. */
+  hasSubstitute: boolean;
   onEvent: ((event: RouterEvent) => void) | undefined;
 }
 
@@ -143,7 +145,10 @@ export class RoutedTurn {
       return true;
     }
     if (next === undefined) return false;
-    const leftMs = this.#waitsUntilMs - this.#parts.clock.monotonicMs();
+    const { hasSubstitute, options, clock } = this.#parts;
+    if (hasSubstitute && next.away.comesBack !== 'soon') return false;
+    const patienceMs = hasSubstitute ? options.waitForWorkerMs - options.builtinAfterMs : 0;
+    const leftMs = this.#waitsUntilMs - Math.max(0, patienceMs) - clock.monotonicMs();
     if (leftMs <= 0 || next.away.retryInMs > leftMs) return false;
     this.#say(`waiting for ${next.route.name}: ${next.away.reason}`);
     await this.#pause(Math.min(POLL_MS, leftMs));

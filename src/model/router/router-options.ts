@@ -22,6 +22,8 @@ export interface RouterOptions {
   breakerOpenMs: number;
   /** How long one turn waits in all for workers that load, wake or rest, when nobody else can answer. */
   waitForWorkerMs: number;
+  /** The same, when `builtin` may answer instead. */
+  builtinAfterMs: number;
   /** Ask a second replica when the first has sent nothing for this long; 0 is never. */
   hedgeMs: number;
   /** About how long before the one retry of a turn that nobody answered. */
@@ -34,6 +36,7 @@ export const defaultRouterOptions: RouterOptions = {
   breakerFailures: 3,
   breakerOpenMs: 10_000,
   waitForWorkerMs: 120_000,
+  builtinAfterMs: 15_000,
   hedgeMs: 0,
   retryPauseMs: 250,
   stickyMargin: 4,

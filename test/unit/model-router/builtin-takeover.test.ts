@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ChatMessage } from '../../../src/model/chat-backend.ts';
-import { ask, down, openBench, playBackend, QUESTION, route } from './router-fixture.ts';
+import { ask, down, openBench, playBackend, playWorker, QUESTION, route } from './router-fixture.ts';
 
 const LATER: readonly ChatMessage[] = [
   ...QUESTION,
@@ -55,4 +55,18 @@ test('status: every route down is degraded with builtin, failed without', async 
 test('without any route builtin answers', async () => {
   const { router } = openBench([], {}, playBackend('builtin'));
   assert.deepEqual([(await router.complete(ask())).text, router.name], ['from builtin', 'builtin']);
+});
+
+test('builtin answers at once when the model is not even loading, and waits a moment when it is', async () => {
+  const worker = playWorker('loading');
+  const routes = [route(playBackend('a'), 0, { worker })];
+  const { router } = openBench(routes, { waitForWorkerMs: 60_000, builtinAfterMs: 60_000 }, playBackend('builtin'));
+  const waiting = router.complete(ask());
+  worker.state = 'ready';
+  assert.equal((await waiting).backend, 'a');
+  worker.state = 'ended';
+  assert.equal((await router.complete(ask({ runId: 'second' }))).backend, 'builtin');
+  worker.state = 'loading';
+  const { router: hasty } = openBench(routes, { waitForWorkerMs: 60_000, builtinAfterMs: 20 }, playBackend('builtin'));
+  assert.equal((await hasty.complete(ask({ runId: 'third' }))).backend, 'builtin');
 });

@@ -82,7 +82,7 @@ export function createGate(): {
 }
 
 export interface PlayedWorker extends WorkerControl {
-  state: 'ready' | 'asleep' | 'loading';
+  state: 'ready' | 'asleep' | 'loading' | 'ended';
   retryAfterS: number;
   onWake(signal: AbortSignal, onProgress: (message: string) => void): Promise<void>;
   readonly outcomes: string[];
@@ -102,6 +102,7 @@ export function playWorker(state: PlayedWorker['state'] = 'ready'): PlayedWorker
     },
     isReady: () => worker.state === 'ready',
     isAsleep: () => worker.state === 'asleep',
+    isComing: () => worker.state === 'loading',
     unavailable: () => ({ reason: `it is ${worker.state}`, retryAfterS: worker.retryAfterS }),
     wake(signal, onProgress) {
       worker.wakes += 1;

@@ -1,0 +1,70 @@
+// The model worker of this daemon: supervised here, or watched over the socket of the process that supervises it.
+import type { Config } from '../config/config.ts';
+import { toAppError } from '../lib/app-error.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics-registry.ts';
+import { connectWorker } from '../worker/connect-worker.ts';
+import { openWorker } from '../worker/open-worker.ts';
+import { ReplaceableWorker } from '../worker/replaceable-worker.ts';
+import type { WorkerEvent } from '../worker/worker-event.ts';
+import type { Worker } from '../worker/worker.ts';
+import { collectWorker, measureWorker } from './measure-worker.ts';
+import { observeWorker, passOnWorkerLine } from './observe-worker.ts';
+import { workerOptionsOf } from './worker-options-of.ts';
+
+export interface ModelWorker extends AsyncDisposable {
+  /** null when none is configured. */
+  readonly worker: Worker | null;
+  /** Takes over changed options in the background; the same options change nothing. */
+  reload(next: Config): void;
+}
+
+export function openModelWorker(
+  config: Config,
+  { clock, logger, metrics }: { clock: Clock; logger: Logger; metrics: Metrics },
+): ModelWorker {
+  const options = workerOptionsOf(config);
+  if (options === null) {
+    return { worker: null, reload: () => undefined, [Symbol.asyncDispose]: async () => undefined };
+  }
+  const onEvent = (event: WorkerEvent): void => {
+    observeWorker(event, logger);
+    measureWorker(event, metrics);
+  };
+  if (config.worker.supervisor === 'process') {
+    const worker = connectWorker({
+      name: options.name,
+      profile: options.profile,
+      socketPath: config.worker.socket,
+      clock,
+      onEvent,
+      onLink: (event) => logger.warn({ component: 'worker', ...event }, 'worker process'),
+    });
+    collectWorker(worker, metrics);
+    return { worker, reload: () => undefined, [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose]() };
+  }
+  let current = JSON.stringify(options);
+  const worker = new ReplaceableWorker(options, (own) =>
+    openWorker(own, {
+      clock,
+      onEvent,
+      onLogLine: (line) => passOnWorkerLine(own.name, line, logger),
+    }),
+  );
+  collectWorker(worker, metrics);
+  return {
+    worker,
+    reload(nextConfig) {
+      const next = workerOptionsOf(nextConfig);
+      if (next === null || JSON.stringify(next) === current) return;
+      current = JSON.stringify(next);
+      // Ending a model that answers takes a while; whoever reloads does not wait for it.
+      worker.replace(next).catch((error: unknown) => {
+        const { code, userMessage } = toAppError(error);
+        logger.error({ component: 'worker', code, reason: userMessage }, 'the worker was not replaced');
+      });
+    },
+    [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose](),
+  };
+}
