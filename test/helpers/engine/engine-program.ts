@@ -25,7 +25,7 @@ export async function runEngine(program: EngineProgram): Promise<void> {
   let server: Server | null = null;
   limitLifetime();
   startFlood(() => state.faults);
-  onTermination(state.faults.ignoreSigterm === true ? 'ignored' : terminate === null ? null : () => terminate(server));
+  onTermination(() => state.faults.ignoreSigterm === true, terminate === null ? null : () => terminate(server));
   const open = async (): Promise<void> => {
     const listening = await listen(state, target, program.handle);
     server = listening.server;

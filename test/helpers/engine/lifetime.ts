@@ -15,12 +15,14 @@ export function limitLifetime(): void {
   process.stdin.on('end', () => process.exit(0));
 }
 
-/** `'ignored'` is the fault, `null` the default of the system: the signal ends the process. */
-export function onTermination(action: (() => void) | 'ignored' | null): void {
-  if (action === null) return;
+/** What SIGTERM and SIGINT do, unless they are ignored just then; null is the system's own way: they end the process. */
+export function onTermination(isIgnored: () => boolean, action: (() => void) | null): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (action !== 'ignored') action();
+      if (isIgnored()) return;
+      if (action !== null) return action();
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
     });
   }
 }

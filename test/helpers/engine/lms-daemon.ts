@@ -212,5 +212,8 @@ state.isLoading = false;
 rmSync(home.socket, { force: true });
 await listen(new EngineState([], {}), { host: '', port: 0, socketPath: home.socket }, handleCommand);
 setInterval(unloadIdle, 200).unref();
-onTermination(state.faults.ignoreSigterm === true ? 'ignored' : () => process.exit(0));
+onTermination(
+  () => state.faults.ignoreSigterm === true,
+  () => process.exit(0),
+);
 writeFileSync(home.pidFile, String(process.pid));
