@@ -1,6 +1,6 @@
 // Undoes what models wrap around the code of a block: a Markdown fence, a doubled tag, an indent of the whole block.
 // Guarantee: a fence inside a string (the text of a note) is never touched.
-import { findOutsideStrings } from './python-strings.ts';
+import { findOutsideStrings } from '../lib/python-strings.ts';
 
 const DOUBLED_TAG = /^\s*<python\s*>/i;
 const FENCE_LINE = /^\s*```[\w+-]*[ \t]*\r?\n/;

@@ -2,8 +2,8 @@
 // Guarantees: tags inside the thought or inside Python strings are text, a complete block wins over a reply beside it,
 // and nothing malformed is ever mistaken for an empty success.
 import { cleanCode } from './clean-code.ts';
-import { findOutsideStrings } from './python-strings.ts';
-import type { Found } from './python-strings.ts';
+import { findOutsideStrings } from '../lib/python-strings.ts';
+import type { Found } from '../lib/python-strings.ts';
 import { splitThought } from './split-thought.ts';
 
 export type ReplyFault = 'empty' | 'empty-reply' | 'no-action' | 'no-tags' | 'unclosed' | 'unclosed-think';

@@ -1,6 +1,6 @@
 // Separates the model's thought from its answer, whether the thought's opening tag was printed or given by the template.
 // Guarantee: what follows the thought is returned untouched; a closing tag inside a block's string ends no thought.
-import { findOutsideStrings } from './python-strings.ts';
+import { findOutsideStrings } from '../lib/python-strings.ts';
 
 export interface SplitThought {
   /** `none`: nothing says there was a thought. `open`: it was opened and never closed. */

@@ -24,6 +24,23 @@ export function findOutsideStrings(source: string, pattern: RegExp, from = 0): F
   return null;
 }
 
+/** Whether `index` lies inside a string literal of the code that starts at `from`. */
+export function isInString(source: string, index: number, from = 0): boolean {
+  let at = from;
+  while (at <= index) {
+    const character = source.charAt(at);
+    if (character === '"' || character === "'") {
+      const end = endOfString(source, at);
+      if (index > at && index < end) return true;
+      at = end;
+    } else if (character === '#') {
+      const lineEnd = source.indexOf('\n', at);
+      at = lineEnd === -1 ? source.length + 1 : lineEnd + 1;
+    } else at += 1;
+  }
+  return false;
+}
+
 /** Just past the literal that opens at `index`; a one-line literal that is never closed ends with its line. */
 function endOfString(source: string, index: number): number {
   const quote = source.charAt(index);
