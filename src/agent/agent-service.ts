@@ -34,7 +34,7 @@ export class AgentService implements AsyncDisposable {
 
   /** Why a question of this principal would be refused now, or null; counted as a refusal. */
   refusalOf(principalId: string): AppError | null {
-    const refusal = this.#queue.refusalOf(principalId);
+    const refusal = this.#queue.refusalOf(principalId) ?? this.#ports.backend.refusal?.() ?? null;
     if (refusal !== null) this.#ports.onQueueRejected?.(refusal.code.toLowerCase());
     return refusal;
   }

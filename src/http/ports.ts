@@ -64,7 +64,7 @@ export interface HttpPorts {
   rootOf(principal: Principal): MemoryRoot;
   verifyKey(token: string): KeyVerdict;
   onAuthFailure(address: string, reason: KeyFailure): void;
-  /** Why the agent would refuse a question of this caller now (QUEUE_FULL, DRAINING), or null. */
+  /** Why the agent would refuse a question of this caller now (QUEUE_FULL, DRAINING, MODEL_UNAVAILABLE), or null. */
   agentRefusal(principal: Principal): AppError | null;
   /** Throws AppError; the code reaches the client. */
   askAgent(request: AskAgentRequest): Promise<AgentResult>;

@@ -1,4 +1,5 @@
 // What the agent loop asks of a model, whoever serves it.
+import type { AppError } from '../lib/app-error.ts';
 
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant';
@@ -85,4 +86,6 @@ export interface ChatBackend {
   complete(request: ChatRequest): Promise<ChatReply>;
   /** What is known without calling the model; cheap. */
   status(): BackendStatus;
+  /** Why a question asked now would be refused for want of a model, with when to come back; null while one may answer. */
+  refusal?(): AppError | null;
 }

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { callTool, type ToolAnswer } from '../helpers/call-tool.ts';
+import { callTool, postJson, type ToolAnswer } from '../helpers/call-tool.ts';
 import { isAlive, workerPlace, zombiesOf, type WorkerDaemon } from '../helpers/worker-daemon.ts';
 
 const CRASHES = process.env['MEMA_FULL'] === '1' ? 200 : 15;
@@ -59,13 +59,18 @@ test(
 test('by policy without builtin: 503 and when to come back', { timeout: 60_000 }, async () => {
   using place = workerPlace({
     faults: { crashAtStart: 3 },
-    config: ['model.fallback = "none"', 'model.wait_for_worker_ms = 200'],
+    config: ['worker.backoff_first_ms = 2000', 'model.fallback = "none"', 'model.wait_for_worker_ms = 200'],
   });
   await using daemon = await place.start();
-  const answer = await ask(daemon, 'anybody there?');
-  assert.equal(answer.ok, false);
-  assert.equal(answer.code, 'MODEL_UNAVAILABLE');
-  assert.match(answer.text, /[Tt]ry again in \d+ s|again in/);
+  await daemon.workerUntil(({ state }) => state === 'backoff');
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call' };
+  const params = { name: 'use_memory_agent', arguments: { question: 'anybody there?' } };
+  const response = await postJson({ url: daemon.url, key: daemon.keys.client }, JSON.stringify({ ...call, params }));
+  assert.equal(response.status, 503);
+  assert.ok(Number(response.headers.get('retry-after')) >= 1);
+  assert.match(await response.text(), /MODEL_UNAVAILABLE/);
+  const search = await callTool({ url: daemon.url, key: daemon.keys.client }, 'search', { query: 'anything' });
+  assert.ok(search.ok, 'what needs no model still answers');
 });
 
 test(

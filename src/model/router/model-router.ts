@@ -79,6 +79,15 @@ class PriorityRouter implements ModelRouter {
     return { state: 'degraded', reason: `${reason}; ${substitute} answers instead` };
   }
 
+  refusal(): AppError | null {
+    if (this.#builtin !== null) return null;
+    const mayAnswer = this.#routes.some((route) => {
+      const now = route.availability();
+      return !('comesBack' in now) || (now.comesBack !== 'no' && now.retryInMs <= this.#options.waitForWorkerMs);
+    });
+    return mayAnswer ? null : nobodyAnswered(this.#routes, []);
+  }
+
   async complete(request: ChatRequest): Promise<ChatReply> {
     const run = this.#runs.of(request.runId);
     if (run.builtinFrom !== undefined && this.#builtin !== null) {

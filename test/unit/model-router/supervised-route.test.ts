@@ -149,3 +149,15 @@ test('each request is bracketed at the worker with how it ended, and its result 
   await assert.rejects(cancelled, { code: 'CANCELLED' });
   assert.deepEqual(worker.outcomes, ['ok', 'ok', 'cancelled']);
 });
+
+test('says beforehand that nobody can answer in time, and when to come back', async () => {
+  const worker = playWorker('ended');
+  worker.retryAfterS = 40;
+  const { router } = openBench([route(playBackend('a'), 0, { worker })], { waitForWorkerMs: 1000 });
+  const refusal = router.refusal?.();
+  assert.deepEqual([refusal?.code, refusal?.retryAfterS], ['MODEL_UNAVAILABLE', 40]);
+  worker.retryAfterS = 0.5;
+  assert.equal(router.refusal?.(), null);
+  worker.state = 'ready';
+  assert.equal(router.refusal?.(), null);
+});
