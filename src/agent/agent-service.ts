@@ -1,14 +1,20 @@
 // The agent as the listeners see it: takes a question, waits for a place, runs, and can be drained.
-// Guarantee: the deadline counts from the moment the question arrived, waiting included.
+// Guarantees: the deadline counts from the moment the question arrived, waiting included; an answer that somebody else's run
+// gives (where the operator allows that) needs no place.
 import { AppError } from '../lib/app-error.ts';
 import { runAgent } from './loop.ts';
 import type { AgentPorts, AgentRequest, AgentResult } from './ports.ts';
 import { RunQueue } from './run-queue.ts';
 import type { RunQueueOptions } from './run-queue.ts';
+import { RunScope } from './run-scope.ts';
+import { SharedAnswers } from './shared-answers.ts';
+import type { SharedAnswersPorts } from './shared-answers.ts';
 
 export interface AgentServicePorts extends Omit<AgentPorts, 'options'> {
   /** Read at the start of each run, so that a reload counts from the next question. */
   options(): AgentPorts['options'];
+  /** Left out, every question is a run of its own. */
+  answers?: SharedAnswersPorts;
   onQueueWait?(waitMs: number): void;
   onQueueRejected?(reason: string): void;
 }
@@ -16,11 +22,13 @@ export interface AgentServicePorts extends Omit<AgentPorts, 'options'> {
 export class AgentService implements AsyncDisposable {
   readonly #ports: AgentServicePorts;
   readonly #queue: RunQueue;
+  readonly #answers: SharedAnswers | null;
   readonly #stopping = new AbortController();
   readonly #active = new Set<Promise<unknown>>();
 
   constructor(queueOptions: RunQueueOptions, ports: AgentServicePorts) {
     this.#ports = ports;
+    this.#answers = ports.answers === undefined ? null : new SharedAnswers(ports.answers, ports);
     this.#queue = new RunQueue(queueOptions, ports.clock, (waitMs) => ports.onQueueWait?.(waitMs));
   }
 
@@ -69,8 +77,18 @@ export class AgentService implements AsyncDisposable {
     const options = this.#ports.options();
     const deadlineAtMs = request.deadlineAtMs ?? this.#ports.clock.monotonicMs() + options.deadlineMs;
     const signal = AbortSignal.any([request.signal, this.#stopping.signal]);
+    const bounded = { ...request, signal, deadlineAtMs };
+    const run = (own: AgentRequest): Promise<AgentResult> => runAgent(own, { ...this.#ports, options });
+    if (this.#answers === null) {
+      using _place = await this.#enter(request.principal.id, signal, deadlineAtMs);
+      return await run(bounded);
+    }
+    using scope = new RunScope(signal, deadlineAtMs, this.#ports.clock);
+    const known = await this.#answers.find(bounded, scope);
+    if (known !== null) return known;
     using _place = await this.#enter(request.principal.id, signal, deadlineAtMs);
-    return await runAgent({ ...request, signal, deadlineAtMs }, { ...this.#ports, options });
+    // Somebody may have asked the same while this one waited.
+    return await this.#answers.findOrRun(bounded, scope, run);
   }
 
   async #enter(principalId: string, signal: AbortSignal, deadlineAtMs: number): Promise<Disposable> {

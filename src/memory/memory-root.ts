@@ -74,6 +74,8 @@ export interface MemoryRoot extends AsyncDisposable {
   removeDirectory(path: string, options?: { beforeEffect?: BeforeEffect }): Promise<void>;
   rename(from: string, to: string, options?: WriteOptions): Promise<void>;
   search(query: string, limit: number): SearchHit[];
+  /** Grows with each own change, and with each outside edit as soon as it is seen (at the latest by the next sweep). */
+  revision(): number;
   /** For `/health`, `memory_status` and metrics. */
   status(): {
     notes: number;

@@ -11,6 +11,7 @@ import { weighNote } from './note-weights.ts';
 import { decodeText, isNotePath, type NoteReader } from './note-reader.ts';
 import type { PathJail } from './path-jail.ts';
 import type { RootCounts } from './root-counts.ts';
+import { RootFingerprint, type RootRevision } from './root-revision.ts';
 import { runInSlices } from './slices.ts';
 import { walkFiles } from './walk.ts';
 
@@ -25,6 +26,7 @@ export interface NoteIndexerOptions {
   reader: NoteReader;
   index: NoteIndex;
   counts: RootCounts;
+  revision: RootRevision;
   clock: Clock;
   sweepIntervalMs: number;
   onEvent: (event: MemoryEvent) => void;
@@ -124,6 +126,7 @@ export class NoteIndexer implements AsyncDisposable {
   }
 
   #noticeChange(path: string | null): void {
+    this.#options.revision.grow();
     // A name that is no note may be a directory that came or went: look at everything.
     if (path === null || !isNotePath(path)) this.#wantsSweep = true;
     else this.#markDirty(path);
@@ -192,7 +195,8 @@ export class NoteIndexer implements AsyncDisposable {
   }
 
   *#sweep(): Generator<void, void, void> {
-    const { jail, index, counts } = this.#options;
+    const { jail, index, counts, revision } = this.#options;
+    const fingerprint = new RootFingerprint();
     const seen = new Set<number>();
     const writesBefore = counts.writes;
     let sizeBytes = 0;
@@ -203,6 +207,7 @@ export class NoteIndexer implements AsyncDisposable {
       temp: (path, stats) => this.#removeLeftover(path, stats),
       file: (path, stats) => {
         sizeBytes += stats.size;
+        fingerprint.add(path, stats);
         if (!isNotePath(path)) return;
         notes++;
         if (this.#state === 'failed') return;
@@ -211,6 +216,7 @@ export class NoteIndexer implements AsyncDisposable {
         else seen.add(id);
       },
     });
+    revision.compare(fingerprint);
     if (counts.writes === writesBefore) counts.set(sizeBytes, notes);
     this.#watcher?.follow(directories);
     if (this.#state === 'failed') return;

@@ -15,6 +15,7 @@ import type { PathJail, Pinned } from './path-jail.ts';
 import { notADirectory, notAFile, notFound, refused, tooLarge } from './refusals.ts';
 import { replaceFirst } from './replace-text.ts';
 import type { RootCounts } from './root-counts.ts';
+import type { RootRevision } from './root-revision.ts';
 import { WriteLock } from './write-lock.ts';
 
 export interface NoteWriterOptions {
@@ -22,6 +23,7 @@ export interface NoteWriterOptions {
   reader: NoteReader;
   indexer: NoteIndexer;
   counts: RootCounts;
+  revision: RootRevision;
   maxFileBytes: number;
   maxRootBytes: number;
   /** Why nothing may be written, or ''. */
@@ -160,7 +162,7 @@ export class NoteWriter implements AsyncDisposable {
   }
 
   #change<Result>(path: string, task: (relative: string) => Promise<Result>): Promise<Result> {
-    const { jail, indexer, readOnlyReason } = this.#options;
+    const { jail, indexer, revision, readOnlyReason } = this.#options;
     if (this.#isClosed) {
       const closed = new AppError('MEMORY_UNAVAILABLE', 'The memory root is closed', {
         hint: 'Try again once mem-agent has started',
@@ -176,6 +178,9 @@ export class NoteWriter implements AsyncDisposable {
         return await task(relative);
       } catch (error) {
         throw toFileError(error, path);
+      } finally {
+        // Also after a failure: it may have come after the change was to be seen.
+        revision.grow();
       }
     });
   }

@@ -17,6 +17,7 @@ import { titleOf } from './note-weights.ts';
 import { NoteWriter } from './note-writer.ts';
 import { PathJail } from './path-jail.ts';
 import { RootCounts } from './root-counts.ts';
+import { RootRevision } from './root-revision.ts';
 import { renderTree } from './tree.ts';
 
 export interface MemoryRootOptions {
@@ -49,10 +50,21 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
   const jail = new PathJail(directory);
   const reader = new NoteReader(jail, maxFileBytes);
   const counts = new RootCounts();
+  const revision = new RootRevision(clock);
   if (options.isBesideOther !== true) dropOtherTables(options.indexDatabase, name, jail.directory);
   const index = new NoteIndex(options.indexDatabase, name, jail.directory);
-  const indexer = new NoteIndexer({ jail, reader, index, counts, clock, sweepIntervalMs, onEvent });
-  const writer = new NoteWriter({ jail, reader, indexer, counts, maxFileBytes, maxRootBytes, readOnlyReason, onEvent });
+  const indexer = new NoteIndexer({ jail, reader, index, counts, revision, clock, sweepIntervalMs, onEvent });
+  const writer = new NoteWriter({
+    jail,
+    reader,
+    indexer,
+    counts,
+    revision,
+    maxFileBytes,
+    maxRootBytes,
+    readOnlyReason,
+    onEvent,
+  });
   const isIndexComplete = (): boolean => {
     indexer.catchUp();
     return indexer.state === 'ready';
@@ -97,6 +109,7 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
     removeDirectory: (path, write) => writer.removeDirectory(path, write),
     rename: (from, to, write) => writer.rename(from, to, write),
     search: (query, limit): SearchHit[] => search.search(query, limit),
+    revision: () => revision.value,
     status: () => ({
       notes: indexer.state === 'ready' ? index.count : counts.notes,
       sizeBytes: counts.sizeBytes,
