@@ -18,31 +18,36 @@ const VALUE = /^[ \t]*([+-]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\
 const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 const TYPES: ReadonlySet<string> = new Set(['counter', 'gauge', 'histogram', 'summary', 'untyped']);
 const LONGEST_LINE = 8192;
+const LONGEST_HELP = 1000;
+const LONGEST_TEXT = 4 * 1024 * 1024;
 const MOST_LINES = 100_000;
 
-/** Only lines whose metric begins with one of the prefixes. */
+/** Only lines whose metric begins with one of the prefixes; of an endless text the first megabytes. */
 export function* parsePrometheusText(text: string, prefixes: readonly string[]): Generator<ExpositionLine> {
-  for (let from = 0, lines = 0; from < text.length && lines < MOST_LINES;) {
+  const heads = prefixes.flatMap((prefix) => [prefix, `# HELP ${prefix}`, `# TYPE ${prefix}`]);
+  const bound = Math.min(text.length, LONGEST_TEXT);
+  for (let from = 0, lines = 0; from < bound && lines < MOST_LINES;) {
     const newline = text.indexOf('\n', from);
     const end = newline === -1 ? text.length : newline;
-    const line = end - from > LONGEST_LINE ? null : text.slice(from, text[end - 1] === '\r' ? end - 1 : end);
+    const start = from;
     from = end + 1;
-    const parsed = line === null || CONTROL.test(line) ? null : parseLine(line, prefixes);
+    if (end - start > LONGEST_LINE || !heads.some((head) => text.startsWith(head, start))) continue;
+    const line = text.slice(start, text[end - 1] === '\r' ? end - 1 : end);
+    const parsed = CONTROL.test(line) ? null : parseLine(line);
     if (parsed === null) continue;
     lines++;
     yield parsed;
   }
 }
 
-function parseLine(line: string, prefixes: readonly string[]): ExpositionLine | null {
+function parseLine(line: string): ExpositionLine | null {
   if (line.startsWith('#')) {
     const [, kind, name, rest] = HEAD.exec(line) ?? [];
-    if (name === undefined || rest === undefined || !hasPrefix(name, prefixes)) return null;
-    if (kind === 'HELP') return { kind: 'help', name, help: unescape(rest) };
+    if (name === undefined || rest === undefined) return null;
+    if (kind === 'HELP') return { kind: 'help', name, help: unescape(rest.slice(0, LONGEST_HELP)) };
     // OpenMetrics knows more types than this format.
     return { kind: 'type', name, type: TYPES.has(rest) ? (rest as MetricType) : 'untyped' };
   }
-  if (!hasPrefix(line, prefixes)) return null;
   NAME.lastIndex = 0;
   const name = NAME.exec(line)?.[0];
   if (name === undefined) return null;
@@ -70,10 +75,6 @@ function parseLabels(line: string, start: number): { pairs: [string, string][]; 
     at = LABEL.lastIndex;
     if (separator === '}') return { pairs, end: at };
   }
-}
-
-function hasPrefix(text: string, prefixes: readonly string[]): boolean {
-  return prefixes.some((prefix) => text.startsWith(prefix));
 }
 
 function unescape(text: string): string {

@@ -11,6 +11,7 @@ import {
 import { startHttpStandIn } from './http-stand-in.ts';
 import { readStrictly } from './strict-prometheus.ts';
 import type { StrictFamily } from './strict-prometheus.ts';
+import { cpuMsOf } from './cpu-time.ts';
 
 const VLLM = `# HELP python_gc_objects_collected_total Objects collected during gc
 # TYPE python_gc_objects_collected_total counter
@@ -218,10 +219,10 @@ test('eight megabytes of the worst lines are read in a moment', () => {
   ];
   for (const line of worst) {
     const text = line.repeat(Math.ceil(bytes / line.length));
-    const startedMs = performance.now();
-    relabelEngineMetrics(text, 'w');
-    parseEngineFigures(text);
-    const tookMs = performance.now() - startedMs;
+    const tookMs = cpuMsOf(() => {
+      relabelEngineMetrics(text, 'w');
+      parseEngineFigures(text);
+    });
     assert.ok(tookMs < 10_000, `${JSON.stringify(line.slice(0, 30))}: ${tookMs} ms`);
   }
 });

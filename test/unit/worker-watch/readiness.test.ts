@@ -147,9 +147,8 @@ test('green health, frozen engine: the completion says so within its limit', asy
 });
 
 test('a cancelled probe is no verdict', async () => {
-  await using engine = await startHttpStandIn(() => undefined);
   const controller = new AbortController();
-  setTimeout(() => controller.abort(), 20);
+  await using engine = await startHttpStandIn(() => controller.abort());
   await assert.rejects(probeReadiness(engine, options({ signal: controller.signal })), { code: 'CANCELLED' });
   assert.equal(engine.seen.length, 1);
 });

@@ -58,7 +58,7 @@ test('a hang behind green health: the counter stands still, the canary gets noth
   }
   assert.ok(performance.now() - startedMs >= 1000);
   await assert.rejects(askCanary(engine, { ...asking, timeoutMs: 200 }), { code: 'WORKER_FAILED' });
-  const hung = await probeReadiness(engine, { ...asking, timeoutMs: 300, healthPath: '/health' });
+  const hung = await probeReadiness(engine, { ...asking, timeoutMs: 4000, healthPath: '/health' });
   assert.deepEqual(
     hung.steps.map(({ step, ok }) => `${step} ${ok}`),
     ['health true', 'models true', 'completion false'],
