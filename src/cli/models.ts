@@ -55,7 +55,7 @@ function backendTable(list: readonly Backend[]): string {
       .toSorted((one, other) => one.priority - other.priority)
       .map((row) => [
         row.name,
-        String(row.priority),
+        row.priority === Number.MAX_SAFE_INTEGER ? 'last' : String(row.priority),
         row.trust,
         row.state,
         row.breaker ?? '-',

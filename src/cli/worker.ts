@@ -23,6 +23,11 @@ export function addWorkerCommand(program: Command, run: RunCommand): void {
   const worker = program.command('worker').description('the supervised model server');
 
   worker
+    .command('serve', { isDefault: true })
+    .description('run it as a process of its own, which outlives the daemon (worker.supervisor = "process")')
+    .action(() => run(async (context) => (await import('./worker-serve.ts')).runWorkerServe(context)));
+
+  worker
     .command('status')
     .description('state, why, since when; exit 1 when it neither answers nor is on its way')
     .action(() =>

@@ -52,7 +52,7 @@ function wantedAddress(options: WorkerOptions): EngineAddress {
     }
     return address;
   }
-  const path = `${options.runtimeDirectory}/${options.name}.sock`;
+  const path = `${options.runtimeDirectory}/${options.name}-engine.sock`;
   const wantsSocket =
     profile === 'vllm' || (profile === 'command' && options.args.some((arg) => arg.includes('{socket}')));
   if (wantsSocket && socketPathProblem(path) === undefined) return { kind: 'unix', path };

@@ -1,7 +1,7 @@
 // Serves a worker over a Unix socket, so that it lives in a process of its own and outlives the daemons that use it.
-// Guarantees: the socket is 0600 from its first moment, one process serves it (a lock beside it says who), a stale file is
+// Guarantees: the socket is private from its first moment, one process serves it (a lock beside it says who), a stale file is
 // replaced only when nobody answers on it, and the worker is made only once the socket is ours.
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
@@ -98,15 +98,21 @@ function makeDirectory(socketPath: string): void {
   }
 }
 
+/** 0600; where the directory lets in its group and nobody else, the group may connect: a worker that has its own user. */
+function modeFor(socketPath: string): number {
+  return (statSync(dirname(socketPath)).mode & 0o017) === 0o010 ? 0o660 : 0o600;
+}
+
 function listen(server: Server, socketPath: string): Promise<void> {
   return new Promise((resolve, reject) => {
+    const mode = modeFor(socketPath);
     server.once('error', (error) => reject(socketFailed(socketPath, error)));
     server.once('listening', () => {
-      chmodSync(socketPath, 0o600);
+      chmodSync(socketPath, mode);
       resolve();
     });
     // Never there with wider permissions, not even before chmod; bind happens inside the call.
-    const oldMask = process.umask(0o177);
+    const oldMask = process.umask(0o777 & ~mode);
     server.listen({ path: socketPath });
     process.umask(oldMask);
   });

@@ -90,7 +90,8 @@ export function createModelsRoutes(ports: AdminPorts): AdminApp {
 
 async function describe(models: ModelsPort, info: BackendInfo, gone: AbortSignal): Promise<z.infer<typeof backend>> {
   try {
-    const names = await models.listModels(info.name, AbortSignal.any([gone, AbortSignal.timeout(LIST_TIMEOUT_MS)]));
+    const signal = AbortSignal.any([gone, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
+    const names = await orAborted(models.listModels(info.name, signal), signal);
     return { ...info, models: names };
   } catch (error) {
     return { ...info, models: [], error: problemOf(error) };
@@ -101,10 +102,22 @@ async function test(ports: AdminPorts, name: string, gone: AbortSignal): Promise
   const startedMs = ports.clock.monotonicMs();
   try {
     const signal = AbortSignal.any([gone, AbortSignal.timeout(TEST_TIMEOUT_MS)]);
-    const { text, ...facts } = await ports.models.test(name, signal);
+    const { text, ...facts } = await orAborted(ports.models.test(name, signal), signal);
     return { name, ok: true, ...facts, text: text.trim().slice(0, TEXT_START_CHARS) };
   } catch (error) {
     return { name, ok: false, durationMs: ports.clock.monotonicMs() - startedMs, error: problemOf(error) };
+  }
+}
+
+/** A backend that does not obey its signal is not waited for. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -147,9 +147,9 @@ export function createFakePorts(options: { running?: boolean; worker?: WorkerPor
     worker: options.worker ?? null,
     models: {
       list: () => [backend('local', 0), backend('slow', 1), backend('broken', 1)],
-      async listModels(name, signal) {
-        if (name === 'slow')
-          return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      async listModels(name) {
+        // It does not even obey its signal.
+        if (name === 'slow') return new Promise(() => undefined);
         if (name === 'broken') throw new AppError('MODEL_UNAVAILABLE', 'refused', { hint: 'start it' });
         return ['mem-agent'];
       },

@@ -29,7 +29,7 @@ async function occupy(
 }
 
 test('vllm, and a command that asks for it, get a socket; others a loopback port', async () => {
-  const path = '/run/m/worker.sock';
+  const path = '/run/m/worker-engine.sock';
   assert.deepEqual(await choose({ profile: 'vllm' }), { kind: 'unix', path });
   assert.deepEqual(await choose({ profile: 'command', args: ['--uds={socket}'] }), { kind: 'unix', path });
   for (const profile of ['mlx', 'llamacpp', 'lmstudio', 'command'] as const) {

@@ -12,7 +12,7 @@ test('vllm becomes ready on a Unix socket and leaves nothing behind', async () =
   await fixture.untilState('ready');
   assert.deepEqual(fixture.states(), ['starting', 'loading', 'ready']);
   const status = worker.status();
-  assert.equal(status.baseUrl, `unix:${fixture.directory}/run/worker.sock`);
+  assert.equal(status.baseUrl, `unix:${fixture.directory}/run/worker-engine.sock`);
   assert.equal(status.servedModel, 'mem-agent');
   assert.ok(worker.isReady());
   assert.equal(fixture.strays()[0]?.pid, status.pid);

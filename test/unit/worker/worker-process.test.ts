@@ -298,6 +298,21 @@ test('the socket: private, one server, a stale file replaced, anything else left
   assert.deepEqual(opened, ['opened']);
 });
 
+test('a directory that lets in its group alone lets the group connect, any other only the owner', async () => {
+  for (const [directoryMode, socketMode] of [
+    [0o700, 0o600],
+    [0o750, 0o660],
+    [0o755, 0o600],
+    [0o1777, 0o600],
+  ] as const) {
+    const path = join(directory.path, directoryMode.toString(8));
+    mkdirSync(path);
+    chmodSync(path, directoryMode);
+    await using _server = await serveWorker({ socketPath: join(path, 's'), open: () => createFakeWorker() });
+    assert.equal(statSync(join(path, 's')).mode & 0o777, socketMode, directoryMode.toString(8));
+  }
+});
+
 test('two processes that start at once over a stale socket: one serves', async () => {
   const dead = await startPeer('serve', socketPath);
   await kill(dead.child);
