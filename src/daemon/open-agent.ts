@@ -1,5 +1,6 @@
 // Wires the agent: who answers, where its Python runs, which notes it may touch, and what is counted of it.
 import { createMemoryFunctions } from '../agent/functions/memory-functions.ts';
+import { AnswerCache, defaultAnswerCacheOptions } from '../agent/answer-cache.ts';
 import { AgentService } from '../agent/agent-service.ts';
 import { readSystemPromptFile, systemPrompt } from '../agent/system-prompt.ts';
 import type { Config } from '../config/config.ts';
@@ -51,6 +52,13 @@ export function openAgent({ settings, backend, sandbox, memory, clock, events }:
           maxTurns: settings.config.agent.maxTurns,
         }),
       filters: () => settings.filters(),
+      ...(agent.cacheMs > 0 && {
+        answers: {
+          cache: new AnswerCache({ ...defaultAnswerCacheOptions, ttlMs: agent.cacheMs, clock }),
+          sourceOf: () => memory.root,
+          onShared: (how) => events.answerShared({ how }),
+        },
+      }),
       onTurn: (facts) => events.modelAnswered(facts),
       onRunEnd: ({ requestId, turns, backend: name, degraded, durationMs, code }) =>
         events.agentRunEnded({

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { toAppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { redactSecrets } from '../telemetry/redact-secrets.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
 import { connectWorker } from '../worker/connect-worker.ts';
 import { openWorker } from '../worker/open-worker.ts';
@@ -49,6 +50,7 @@ export function openModelWorker(
     openWorker(own, {
       clock,
       onEvent,
+      redact: redactSecrets,
       onLogLine: (line) => passOnWorkerLine(own.name, line, logger),
     }),
   );

@@ -41,6 +41,7 @@ export interface Events {
     outputTokens?: number;
     costUsd?: number;
   }): void;
+  answerShared(event: { how: 'cached' | 'joined' }): void;
   runQueued(event: { waitMs: number }): void;
   runRejected(event: { reason: string }): void;
   sandboxRunEnded(event: {
@@ -86,6 +87,10 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       });
       if (event.costUsd !== undefined) metrics.workers.modelCost({ backend: event.backend, costUsd: event.costUsd });
       logger[event.outcome === 'ok' ? 'debug' : 'warn'](event, 'model answered');
+    },
+    answerShared(event) {
+      metrics.answerShared(event.how);
+      logger.debug(event, 'answered without a run of its own');
     },
     runQueued(event) {
       metrics.queueWait(event.waitMs / 1000);

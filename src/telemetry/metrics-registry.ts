@@ -25,6 +25,7 @@ export interface Metrics extends Disposable {
   toolCall(call: { tool: string; outcome: string; durationSeconds: number }): void;
   agentRun(run: { turns: number }): void;
   agentEmptyReply(): void;
+  answerShared(how: 'cached' | 'joined'): void;
   modelRequest(request: {
     backend: string;
     outcome: string;
@@ -83,6 +84,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const toolDuration = histogram('tool_duration_seconds', 'Time of a tool call', TOOL_SECONDS, ['tool']);
   const agentTurns = histogram('agent_turns', 'Model turns a run took', AGENT_TURNS);
   const emptyReplies = counter('agent_empty_replies_total', 'Runs that ended in an empty reply');
+  const answersShared = counter('agent_shared_answers_total', 'Questions answered without a run of their own', ['how']);
   const modelRequests = counter('model_requests_total', 'Requests to a model backend', ['backend', 'outcome']);
   const modelDuration = histogram('model_duration_seconds', 'Time of a whole turn of a model', TOOL_SECONDS, [
     'backend',
@@ -144,6 +146,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     agentRun: ({ turns }) => agentTurns.observe(turns),
     agentEmptyReply: () => emptyReplies.inc(),
+    answerShared: (how) => answersShared.inc({ how }),
     modelRequest({ backend, outcome, durationSeconds, ttftSeconds, inputTokens, outputTokens }) {
       const bounded = boundOther(backend);
       modelRequests.inc({ backend: bounded, outcome: boundOther(outcome) });

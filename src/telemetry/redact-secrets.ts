@@ -6,7 +6,7 @@ const PLACEHOLDER = '[redacted]';
 /** The kind stays readable, so that a reader knows what was there. */
 const OWN_KEY = /\bmema_(client|admin)_[0-9A-Za-z]+/g;
 const BEARER = /\b(Bearer|Basic)\s+(?=[^\s"'\\,;]*[\d._=+/-])[^\s"'\\,;]{6,}/gi;
-const PROVIDER_KEY = /\bsk-[A-Za-z0-9_-]{8,}/g;
+const PROVIDER_KEY = /\b(sk-|hf_|gh[pousr]_|xox[abprs]-)[A-Za-z0-9_-]{8,}/g;
 /** Up to the value of `"authorization":"…"` and its like; quotes are escaped where JSON was put into a string. */
 const SECRET_FIELD =
   /(\\*)"(?:(?:proxy-)?authorization|x-api-key|api[_-]?key|cookie|set-cookie|password|secret|(?:access|refresh)[_-]?token)\1"\s*:\s*\1"/gi;
@@ -17,7 +17,7 @@ export function redactSecrets(text: string): string {
   return redactFields(text)
     .replace(OWN_KEY, (_whole, kind: string) => `mema_${kind}_${PLACEHOLDER}`)
     .replace(BEARER, (_whole, scheme: string) => `${scheme} ${PLACEHOLDER}`)
-    .replace(PROVIDER_KEY, `sk-${PLACEHOLDER}`);
+    .replace(PROVIDER_KEY, (_whole, kind: string) => `${kind}${PLACEHOLDER}`);
 }
 
 function redactFields(text: string): string {

@@ -55,3 +55,8 @@ test('ordinary text is left alone', () => {
   ])
     assert.equal(redactSecrets(text), text);
 });
+
+test('tokens of the places that models come from', () => {
+  assert.equal(redactSecrets('token hf_abcDEF0123456789 used'), 'token hf_[redacted] used');
+  assert.equal(redactSecrets('ghp_abcDEF0123456789'), 'ghp_[redacted]');
+});
