@@ -50,6 +50,10 @@ function wantedAddress(options: WorkerOptions): EngineAddress {
         },
       );
     }
+    if (address.kind === 'unix' && !address.path.startsWith('/'))
+      throw new AppError('CONFIG_INVALID', `The socket ${address.path} of the worker has no full path`, {
+        hint: 'Write worker.listen as unix:/path/name.sock',
+      });
     return address;
   }
   const path = `${options.runtimeDirectory}/${options.name}-engine.sock`;

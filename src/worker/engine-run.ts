@@ -70,6 +70,11 @@ export class EngineRun {
     return this.#process?.exit === null ? this.#process.pid : null;
   }
 
+  /** Its process has ended, which the loop may not have seen yet. */
+  get isGone(): boolean {
+    return this.#gone.signal.aborted;
+  }
+
   get elapsedMs(): number {
     return this.#loadWatch.elapsedMs;
   }
@@ -113,7 +118,7 @@ export class EngineRun {
             healthPath: plan.healthPath,
           }),
         );
-        if (probe.ok) return;
+        if (probe.ok) return this.liveness.beginService();
         const detail = probe.steps.at(-1)?.detail ?? '';
         onLoading(detail);
         this.#judgeLoad(detail);
@@ -167,7 +172,6 @@ export class EngineRun {
       const problem = plan.sleep === null ? null : await this.#post(plan.sleep.wakePath);
       if (problem !== null) throw new EngineFailure('load', `it does not wake up: ${problem}`);
       await this.load();
-      this.liveness.restart();
     } finally {
       leases.release('sleep');
     }
@@ -187,6 +191,8 @@ export class EngineRun {
     const { options, plan, findFamily, identityFile } = this.#context;
     this.liveness[Symbol.dispose]();
     if (options.profile === 'external') return [];
+    // First, because what they talk to may be a member.
+    for (const step of plan.after) await this.#runLastStep(step);
     const left = await endFamily({
       family: this.#family(),
       findFamily,
@@ -195,7 +201,6 @@ export class EngineRun {
     });
     // Dead is not yet waited for: only then is it no zombie either.
     if (this.#process !== null && left.length === 0) await this.#process.exited;
-    for (const step of plan.after) await this.#runLastStep(step);
     if (left.length === 0) identityFile.remove();
     return left.map((row) => row.pid);
   }

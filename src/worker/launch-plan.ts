@@ -16,7 +16,7 @@ export interface LaunchPlan {
   env: Readonly<Record<string, string>>;
   /** Run one after another before the command. */
   before: readonly LaunchStep[];
-  /** Run when it is stopped, whatever the reason. */
+  /** Run before it is ended, whatever the reason. */
   after: readonly LaunchStep[];
   /** The name that requests use and `/v1/models` lists. */
   servedName: string;
@@ -28,7 +28,7 @@ export interface LaunchPlan {
   progress: 'iterations' | 'chunks';
   /** Frees the GPU and keeps the process; null: it is stopped instead. */
   sleep: { sleepPath: string; wakePath: string } | null;
-  /** On SIGTERM it finishes what runs by itself, so the signal goes to it alone and at once. */
+  /** On SIGTERM it finishes what runs by itself and ends its own, so at first the signal goes to it alone. */
   drains: boolean;
 }
 

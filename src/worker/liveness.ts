@@ -109,7 +109,7 @@ export class Liveness implements Disposable {
       return { kind: 'stall', reason: `requests run and nothing moved for ${Math.round(options.stallMs / 1000)} s` };
     if (this.#canaryFailures >= options.canaryFailures)
       return { kind: 'canary', reason: `${this.#canaryFailures} canaries in a row failed: ${this.#canaryFailure}` };
-    const metricsEveryMs = this.#running > 0 ? METRICS_BUSY_MS : METRICS_IDLE_MS;
+    const metricsEveryMs = this.#running > 0 ? Math.min(METRICS_BUSY_MS, options.stallMs / 4) : METRICS_IDLE_MS;
     if (!this.#isFetching && nowMs - this.#metricsAtMs >= metricsEveryMs) void this.#fetchMetrics();
     if (this.#running > 0) return null;
     if (options.idleUnloadMs > 0 && nowMs - this.#lastUseMs >= options.idleUnloadMs && this.#canary === null)
@@ -118,8 +118,8 @@ export class Liveness implements Disposable {
     return null;
   }
 
-  /** After a sleep everything counts from now. */
-  restart(): void {
+  /** It is ready, after a load or a sleep: everything counts from now. */
+  beginService(): void {
     this.#lastUseMs = this.#context.clock.monotonicMs();
     this.#canaryFailures = 0;
     this.#postponeCanary(this.#context.options.canaryIdleMs);

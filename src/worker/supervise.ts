@@ -265,8 +265,8 @@ export class Supervisor {
     const run = this.#run;
     if (run === null) return;
     if (RUNNING.has(this.state)) this.#state.enter('draining', 'ending what runs');
-    // One that drains by itself is told at once; one that is not ours goes on without us.
-    if (this.#prepared?.plan.drains === false && options.profile !== 'external') await run.drain(options.stopTimeoutMs);
+    // What was begun may not have reached it yet, so it is told only then. One that is not ours goes on without us.
+    if (options.profile !== 'external') await run.drain(options.stopTimeoutMs);
     await this.#end(run, 'stop');
   }
 

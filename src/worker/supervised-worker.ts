@@ -137,7 +137,8 @@ export class SupervisedWorker implements Worker {
 
   isReady(): boolean {
     const { supervisor } = this.#parts;
-    return (supervisor.state === 'ready' || supervisor.state === 'busy') && !supervisor.isAsleep;
+    const isServing = supervisor.state === 'ready' || supervisor.state === 'busy';
+    return isServing && supervisor.run?.isGone === false;
   }
 
   isAsleep(): boolean {
@@ -160,10 +161,10 @@ export class SupervisedWorker implements Worker {
 
   async wake(signal: AbortSignal, onProgress: (message: string) => void): Promise<void> {
     const { supervisor, clock } = this.#parts;
-    supervisor.wakeUp();
     await waitUntilReady({
       isReady: () => this.isReady(),
-      progress: () => this.#progress(),
+      wake: () => supervisor.wakeUp(),
+      isComing: () => supervisor.isAsleep || supervisor.state === 'starting' || supervisor.state === 'loading',
       unavailable: () => this.unavailable(),
       clock,
       signal,
@@ -211,14 +212,6 @@ export class SupervisedWorker implements Worker {
     throw new AppError('WORKER_FAILED', `The worker could not be started: ${supervisor.reason}`, {
       hint: 'Look at its log: mem-agent worker logs',
     });
-  }
-
-  /** Null when there is nothing to wait for. */
-  #progress(): string | null {
-    const { supervisor } = this.#parts;
-    const { state, run, isAsleep } = supervisor;
-    if (!isAsleep && state !== 'starting' && state !== 'loading') return null;
-    return `loading the model, ${Math.round((run?.elapsedMs ?? 0) / 1000)} s`;
   }
 }
 

@@ -5,8 +5,10 @@ import type { Clock } from '../lib/clock.ts';
 
 export interface ReadyWait {
   isReady(): boolean;
-  /** What it does now, or null when waiting has no more sense. */
-  progress(): string | null;
+  /** Again and again: it may fall asleep before the first of many waiters has asked it. */
+  wake(): void;
+  /** False when waiting has no more sense. */
+  isComing(): boolean;
   unavailable(): { reason: string; retryAfterS: number };
   clock: Clock;
   signal: AbortSignal;
@@ -18,20 +20,22 @@ const TELL_EVERY_MS = 5000;
 
 /** Throws MODEL_UNAVAILABLE or CANCELLED. */
 export async function waitUntilReady(wait: ReadyWait): Promise<void> {
+  const startedMs = wait.clock.monotonicMs();
   let toldMs = -Infinity;
   while (!wait.isReady()) {
     if (wait.signal.aborted) throw cancelled(wait.signal);
-    const message = wait.progress();
-    if (message === null) {
+    wait.wake();
+    if (!wait.isComing()) {
       const { reason, retryAfterS } = wait.unavailable();
       throw new AppError('MODEL_UNAVAILABLE', `The model did not wake up: ${reason}`, {
         hint: 'Try again later; "mem-agent worker status" says more',
         retryAfterS,
       });
     }
-    if (wait.clock.monotonicMs() - toldMs >= TELL_EVERY_MS) {
-      toldMs = wait.clock.monotonicMs();
-      wait.onProgress(message);
+    const nowMs = wait.clock.monotonicMs();
+    if (nowMs - toldMs >= TELL_EVERY_MS) {
+      toldMs = nowMs;
+      wait.onProgress(`loading the model, ${Math.round((nowMs - startedMs) / 1000)} s`);
     }
     // An abort is seen at the top of the loop.
     await sleep(LOOK_EVERY_MS, undefined, { signal: wait.signal }).catch(() => undefined);

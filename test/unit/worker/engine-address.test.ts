@@ -61,7 +61,7 @@ test('a configured port that is taken is an error, never another port', async ()
 });
 
 test('an engine must not be reachable from elsewhere', async () => {
-  for (const listen of ['0.0.0.0:8000', '192.168.1.5:8000', '[::]:8000', 'example.org:8000'])
+  for (const listen of ['0.0.0.0:8000', '192.168.1.5:8000', '[::]:8000', 'example.org:8000', 'unix:a.sock'])
     await assert.rejects(choose({ listen }), { code: 'CONFIG_INVALID' }, listen);
 });
 

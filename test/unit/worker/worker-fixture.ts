@@ -33,9 +33,18 @@ export interface TestWorkerOptions {
   ports?: Partial<WorkerPorts>;
   /** Of another fixture, whose worker this one takes over. */
   directory?: string;
+  /** There is an `nvidia-smi`, with the figures of `fakes.gpuFile`. */
+  gpu?: boolean;
 }
 
 const FIXTURE_VARIABLE = 'MEMA_WORKER_TEST';
+
+const COMMAND_OF: Readonly<Record<string, string>> = {
+  vllm: 'vllm',
+  mlx: 'mlx_lm.server',
+  llamacpp: 'llama-server',
+  lmstudio: 'lms',
+};
 
 /** Fast enough for a test, slow enough for a busy machine. */
 export const quickOptions = {
@@ -57,6 +66,7 @@ export function openTestWorker(test: TestWorkerOptions = {}): TestWorker {
   mkdirSync(join(home.path, 'bin'));
   const commands = installFakeCommands(join(home.path, 'bin'), {
     maxLifeMs: 120_000,
+    lmsHome: join(directory, 'lms'),
     ...(test.faults === undefined ? {} : { faults: test.faults }),
     ...test.fakes,
   });
@@ -66,7 +76,7 @@ export function openTestWorker(test: TestWorkerOptions = {}): TestWorker {
     ...quickOptions,
     profile,
     model: 'driaforall/mem-agent',
-    command: commands[profile] ?? '',
+    command: commands[COMMAND_OF[profile] ?? ''] ?? '',
     runtimeDirectory,
     ...test.options,
     env: { [FIXTURE_VARIABLE]: directory, ...test.options?.env },
@@ -75,6 +85,7 @@ export function openTestWorker(test: TestWorkerOptions = {}): TestWorker {
   const worker = openWorker(options, {
     clock: systemClock,
     lookEveryMs: 20,
+    gpuCommand: test.gpu === true ? (commands['nvidia-smi'] ?? '') : '/nowhere/nvidia-smi',
     onEvent: (event) => void events.push(event),
     ...test.ports,
   });
