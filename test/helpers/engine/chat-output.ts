@@ -139,8 +139,10 @@ async function* generate(answering: Answering, pieces: readonly Piece[]): AsyncG
       histogram.observe(secondsSince(lastMs));
     }
     lastMs = performance.now();
-    yield piece;
+    // A late first token makes the rest no faster.
+    if (index === 0) dueMs = lastMs;
     dueMs += paceMs;
+    yield piece;
   }
 }
 

@@ -72,7 +72,7 @@ const line = parseCommandLine(process.argv.slice(2), {
   },
 });
 const model = line.text('model') ?? line.text('hf-repo') ?? '';
-const apiKey = line.text('api-key');
+const apiKey = line.text('api-key') ?? process.env['LLAMA_API_KEY'];
 const host = line.text('host') ?? '127.0.0.1';
 const port = line.number('port') ?? 8080;
 // A host that ends so is a socket.

@@ -45,13 +45,16 @@ function errorBody(_status: number, message: string, type: string, param: string
 /** Loads what has been downloaded; nothing else. */
 async function loadModel(asked: string, options: Partial<LoadedModel>): Promise<LoadedModel> {
   const name = asked.replace(/@.*$/, '').toLowerCase();
-  const modelKey = readDownloads(home).find((key) => key.toLowerCase().includes(name));
+  const modelKey = readDownloads(home).find(
+    (key) => key.toLowerCase().includes(name) || name.includes(key.toLowerCase()),
+  );
   if (modelKey === undefined) throw new Error(`Model not found: ${asked}`);
+  const { identifier = modelKey, contextLength = 4096, ttlMs = null } = options;
+  if (loaded.has(identifier)) throw new Error(`A model with the identifier "${identifier}" is already loaded`);
   const failure = startFailure(state.faults);
   await sleep((failure === null ? state.faults.loadMs : state.faults.crashAtStartAfterMs) ?? 0);
   if (failure !== null) throw new Error('Failed to load the model. Error code: 6. Insufficient memory.');
   claimGpuMemory({ pids: [process.pid], lingerMs: state.faults.gpuLingerMs, memoryMib: state.faults.gpuMemoryMib });
-  const { identifier = modelKey, contextLength = 4096, ttlMs = null } = options;
   const model = { identifier, modelKey, contextLength, ttlMs, lastUsedMs: Date.now() };
   loaded.set(identifier, model);
   log(`[LM Studio] Model loaded: ${identifier}`);

@@ -5,23 +5,26 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openOpenAiBackend } from '../../../src/model/openai-compatible.ts';
 import { defaultOpenAiOptions } from '../../../src/model/openai-options.ts';
+import { findFreePort } from '../../../src/worker/free-port.ts';
 import { installFakeCommands } from '../../helpers/engine/fake-commands.ts';
 import { daemonPid, lmsHome, stopFakeLms } from '../../helpers/engine/fake-lms.ts';
 import { DEFAULT_ANSWER } from '../../helpers/engine/script.ts';
+import { until } from '../../helpers/until.ts';
+import { tempDirectory } from '../../helpers/run-main.ts';
 import { askEngine } from './engine-client.ts';
-import { freePort, temporaryDirectory, until, untilListening } from './spawned-command.ts';
+import { untilListening } from './spawned-command.ts';
 
 const MODEL = 'driaforall/mem-agent-mlx-4bit';
 
 test('a session from download to the end', async (t) => {
-  await using directory = await temporaryDirectory();
+  using directory = tempDirectory();
   const home = join(directory.path, 'lms-home');
   await using _daemon = { [Symbol.asyncDispose]: () => stopFakeLms(home) };
   const { lms = '' } = installFakeCommands(directory.path, { lmsHome: home, faults: { loadMs: 300 } });
   const run = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
     spawnSync(lms, args, { encoding: 'utf8', env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
   const json = (...args: string[]): unknown => JSON.parse(run(...args).stdout);
-  const port = await freePort();
+  const port = await findFreePort('127.0.0.1', Math.random);
   const baseUrl = `http://127.0.0.1:${port}/v1`;
 
   await t.test('the service', () => {

@@ -4,11 +4,13 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { openOpenAiBackend } from '../../../src/model/openai-compatible.ts';
 import { defaultOpenAiOptions } from '../../../src/model/openai-options.ts';
+import { findFreePort } from '../../../src/worker/free-port.ts';
 import { enginePrograms } from '../../helpers/engine/fake-commands.ts';
 import { DEFAULT_ANSWER } from '../../helpers/engine/script.ts';
 import { startEngine } from '../../helpers/engine/start-engine.ts';
+import { until } from '../../helpers/until.ts';
 import { askEngine, metricOf, post, readEvents } from './engine-client.ts';
-import { freePort, spawnCommand, until, untilListening } from './spawned-command.ts';
+import { spawnCommand, untilListening } from './spawned-command.ts';
 
 test('mlx: constant health, no keys, no metrics, thoughts apart, 512 tokens', async (t) => {
   await using engine = await startEngine({ kind: 'mlx', models: ['org/model-4bit'] });
@@ -71,7 +73,7 @@ test('mlx: SIGTERM just ends it', async () => {
 });
 
 test('llama-server: 503 while it loads, any model name, its own metrics', async (t) => {
-  const port = await freePort();
+  const port = await findFreePort('127.0.0.1', Math.random);
   const args = [enginePrograms.llamaServer, '-m', 'x.gguf', '-c', '4096', '-np', '2', '--metrics', '-a', 'mem-agent'];
   await using llama = spawnCommand(process.execPath, [...args, '--port', String(port), '--api-key', 'k'], {
     MEMA_ENGINE_FAULTS: '{"loadMs":1500}',

@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { enginePrograms, fakeEnvironment, installFakeCommands } from '../../helpers/engine/fake-commands.ts';
 import { oneGpu, writeFakeGpus } from '../../helpers/engine/fake-gpu.ts';
 import { startEngine } from '../../helpers/engine/start-engine.ts';
-import { temporaryDirectory } from './spawned-command.ts';
+import { tempDirectory } from '../../helpers/run-main.ts';
 
 const QUERY = '--query-gpu=index,name,memory.used,memory.total,utilization.gpu,temperature.gpu';
 const LINGER_MS = 2000;
 
 test('figures, units, what is not known, and failure', async () => {
-  await using directory = await temporaryDirectory();
+  using directory = tempDirectory();
   const gpuFile = join(directory.path, 'gpus.json');
   const smi = installFakeCommands(directory.path, { gpuFile })['nvidia-smi'] ?? '';
   const run = (...args: string[]): { status: number | null; stdout: string } =>
@@ -36,7 +36,7 @@ test('figures, units, what is not known, and failure', async () => {
 });
 
 test('an engine’s memory is used while it lives, and for a while after', async () => {
-  await using directory = await temporaryDirectory();
+  using directory = tempDirectory();
   const gpuFile = join(directory.path, 'gpus.json');
   writeFakeGpus(gpuFile, { gpus: [oneGpu] });
   const env = fakeEnvironment({ gpuFile });

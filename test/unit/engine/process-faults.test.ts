@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fakeEnvironment, installFakeCommands } from '../../helpers/engine/fake-commands.ts';
 import type { EngineFaults } from '../../helpers/engine/engine-faults.ts';
 import { isAlive } from '../../helpers/engine/fake-gpu.ts';
-import { spawnCommand, temporaryDirectory, until, untilListening } from './spawned-command.ts';
+import { until } from '../../helpers/until.ts';
+import { tempDirectory } from '../../helpers/run-main.ts';
+import { spawnCommand, untilListening } from './spawned-command.ts';
 import type { SpawnedCommand } from './spawned-command.ts';
 
 interface Bench extends AsyncDisposable {
@@ -18,7 +20,7 @@ interface Bench extends AsyncDisposable {
 }
 
 async function openBench(): Promise<Bench> {
-  const directory = await temporaryDirectory();
+  const directory = tempDirectory();
   const { vllm = '' } = installFakeCommands(directory.path);
   const socket = join(directory.path, 'v.sock');
   return {
@@ -29,7 +31,7 @@ async function openBench(): Promise<Bench> {
         ...fakeEnvironment({ faults, startsFile: join(directory.path, 'starts') }),
         ...env,
       }),
-    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => directory[Symbol.dispose](),
   };
 }
 

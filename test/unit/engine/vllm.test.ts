@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openOpenAiBackend } from '../../../src/model/openai-compatible.ts';
@@ -12,6 +10,7 @@ import { enginePrograms } from '../../helpers/engine/fake-commands.ts';
 import { DEFAULT_ANSWER } from '../../helpers/engine/script.ts';
 import { startEngine } from '../../helpers/engine/start-engine.ts';
 import type { Engine } from '../../helpers/engine/start-engine.ts';
+import { tempDirectory } from '../../helpers/run-main.ts';
 import { askEngine, metricOf, post, readEvents } from './engine-client.ts';
 
 test('unknown flags and missing values end it with 2 and usage, as argparse does', () => {
@@ -158,35 +157,28 @@ test('SIGTERM aborts what runs, or lets it finish with a shutdown timeout', asyn
 });
 
 test('its log is vLLM’s, uvicorn’s and a progress bar', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'mema-vllm-'));
-  try {
-    const socket = join(directory, 'v.sock');
-    const { stderr, status } = spawnSync(
-      process.execPath,
-      [enginePrograms.vllm, 'serve', 'some/model', '--uds', socket],
-      {
-        encoding: 'utf8',
-        env: { MEMA_ENGINE_MAX_LIFE_MS: '1500', MEMA_ENGINE_FAULTS: '{"loadMs":200,"compileMs":1}' },
-      },
-    );
-    assert.equal(status, 0);
-    assert.match(
-      stderr,
-      /^\(APIServer pid=\d+\) INFO \d\d-\d\d \d\d:\d\d:\d\d \[api_server\.py:\d+\] vLLM API server/m,
-    );
-    assert.match(
-      stderr,
-      /\rLoading safetensors checkpoint shards: +50% Completed \| 10\/20 \[00:00<00:00, 0\.\d\ds\/it\]/,
-    );
-    assert.match(stderr, /^\(EngineCore_DP0 pid=\d+\) INFO .* compiling a graph$/m);
-    assert.match(stderr, /^INFO: {5}Application startup complete\.$/m);
-    // Its life was over before it could tidy up, and vLLM does not take over a socket that somebody left.
-    const second = spawnSync(process.execPath, [enginePrograms.vllm, 'serve', 'm', '--uds', socket], {
+  using directory = tempDirectory();
+  const socket = join(directory.path, 'v.sock');
+  const { stderr, status } = spawnSync(
+    process.execPath,
+    [enginePrograms.vllm, 'serve', 'some/model', '--uds', socket],
+    {
       encoding: 'utf8',
-    });
-    assert.equal(second.status, 1);
-    assert.match(second.stderr, /OSError: \[Errno 98\] Address already in use/);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+      env: { MEMA_ENGINE_MAX_LIFE_MS: '1500', MEMA_ENGINE_FAULTS: '{"loadMs":200,"compileMs":1}' },
+    },
+  );
+  assert.equal(status, 0);
+  assert.match(stderr, /^\(APIServer pid=\d+\) INFO \d\d-\d\d \d\d:\d\d:\d\d \[api_server\.py:\d+\] vLLM API server/m);
+  assert.match(
+    stderr,
+    /\rLoading safetensors checkpoint shards: +50% Completed \| 10\/20 \[00:00<00:00, 0\.\d\ds\/it\]/,
+  );
+  assert.match(stderr, /^\(EngineCore_DP0 pid=\d+\) INFO .* compiling a graph$/m);
+  assert.match(stderr, /^INFO: {5}Application startup complete\.$/m);
+  // Its life was over before it could tidy up, and vLLM does not take over a socket that somebody left.
+  const second = spawnSync(process.execPath, [enginePrograms.vllm, 'serve', 'm', '--uds', socket], {
+    encoding: 'utf8',
+  });
+  assert.equal(second.status, 1);
+  assert.match(second.stderr, /OSError: \[Errno 98\] Address already in use/);
 });
