@@ -77,7 +77,9 @@ class AgentRun implements Disposable {
   }
 
   spent(): AgentSpent {
-    return { ...this.#model, ...this.#functions.counts(), truncated: this.#conversation.truncated };
+    // The permit also knows what answers that never came have cost.
+    const costUsd = this.#cloud?.spentUsd ?? this.#model.costUsd;
+    return { ...this.#model, costUsd, ...this.#functions.counts(), truncated: this.#conversation.truncated };
   }
 
   async untilReply(): Promise<string> {

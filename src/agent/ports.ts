@@ -53,7 +53,7 @@ export interface AgentSpent {
   inputTokens: number;
   outputTokens: number;
   modelMs: number;
-  /** What paid backends charged. */
+  /** What paid backends charged, or may have. */
   costUsd: number;
   notesRead: number;
   notesWritten: number;

@@ -6,9 +6,11 @@ export interface ChatChunk {
   content: string;
   reasoning: string;
   finishReason: string | null;
-  usage: { inputTokens: number; outputTokens: number } | null;
+  usage: { inputTokens: number; outputTokens: number; costUsd?: number } | null;
   model: string | null;
   error: ServerError | null;
+  /** All of it, for what only one kind of server says. */
+  json: Readonly<Record<string, unknown>>;
 }
 
 export interface ServerError {
@@ -34,6 +36,7 @@ export function parseChunk(text: string): ChatChunk {
     usage: usageOf(json['usage']),
     model: typeof json['model'] === 'string' ? json['model'] : null,
     error: serverErrorOf(json) ?? serverErrorOf(choice),
+    json,
   };
 }
 
@@ -72,7 +75,12 @@ function usageOf(value: unknown): ChatChunk['usage'] {
   const inputTokens = value['prompt_tokens'];
   const outputTokens = value['completion_tokens'];
   if (typeof inputTokens !== 'number' || !Number.isFinite(inputTokens)) return null;
-  return { inputTokens, outputTokens: typeof outputTokens === 'number' ? outputTokens : 0 };
+  const cost = value['cost'];
+  return {
+    inputTokens,
+    outputTokens: typeof outputTokens === 'number' ? outputTokens : 0,
+    ...(typeof cost === 'number' && Number.isFinite(cost) && cost >= 0 && { costUsd: cost }),
+  };
 }
 
 /** Text, null, or a list of parts that each hold a text. */

@@ -5,6 +5,9 @@ import type { ServerError } from './chat-chunk.ts';
 import { ModelError, parseRetryAfter } from './model-error.ts';
 
 const LONGEST_REASON = 300;
+/** No connection, so nothing has left. */
+const NEVER_SENT =
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|EACCES|UND_ERR_CONNECT_TIMEOUT|CERT_.*|ERR_TLS_.*|DEPTH_ZERO_.*|SELF_SIGNED_.*|UNABLE_TO_.*)$/;
 
 export interface FailureContext {
   server: string;
@@ -15,23 +18,31 @@ export function httpFailure(
   status: number,
   error: ServerError,
   context: FailureContext,
-  retryAfter?: string,
-): AppError {
+  { retryAfter, isUncharged = false }: { retryAfter?: string | undefined; isUncharged?: boolean } = {},
+): ModelError {
   const reason = clean(error.message, context);
   const said = `The model server ${context.server} answered ${status}${reason === '' ? '' : `: ${reason}`}`;
   if (status === 401 || status === 403) {
-    return new ModelError('backend', 'MODEL_FAILED', said, { hint: 'Check model.api_key or model.api_key_file' });
+    return new ModelError('backend', 'MODEL_FAILED', said, {
+      hint: 'Check model.api_key or model.api_key_file',
+      isUncharged,
+    });
   }
   if (status === 402)
-    return new ModelError('backend', 'MODEL_FAILED', said, { hint: 'Add credit, or choose another backend' });
+    return new ModelError('backend', 'MODEL_FAILED', said, {
+      hint: 'Add credit, or choose another backend',
+      isUncharged,
+    });
   if (status === 404) {
     return new ModelError('backend', 'MODEL_FAILED', said, {
       hint: 'Check model.name and that model.base_url ends in the API path, usually /v1',
+      isUncharged,
     });
   }
   if (/context length|context_length|too many tokens|maximum.{0,20}tokens/i.test(error.message)) {
     return new ModelError('request', 'MODEL_FAILED', said, {
       hint: "Set model.context_tokens to the server's own limit",
+      isUncharged,
     });
   }
   if (status === 408 || status === 429 || status >= 500) {
@@ -39,11 +50,13 @@ export function httpFailure(
     const wait = retryAfterS === undefined ? 'in a moment' : `after ${retryAfterS} s`;
     return new ModelError(status === 429 ? 'busy' : 'backend', 'MODEL_UNAVAILABLE', said, {
       hint: `Try again ${wait}; the server's own log says more`,
+      isUncharged,
       ...(retryAfterS !== undefined && { retryAfterS }),
     });
   }
   return new ModelError('request', 'MODEL_FAILED', said, {
     hint: 'The server refused the request; its own log says more',
+    isUncharged,
   });
 }
 
@@ -51,12 +64,14 @@ export function httpFailure(
 export function connectionFailure(error: unknown, context: FailureContext): AppError {
   if (error instanceof AppError) return error;
   const code = deepCode(error) ?? 'unknown reason';
-  return new AppError(
+  return new ModelError(
+    'backend',
     'MODEL_UNAVAILABLE',
     `The model server ${context.server} cannot be reached (${clean(code, context)})`,
     {
       hint: 'Check that it runs and that model.base_url is right',
       cause: error,
+      isUncharged: NEVER_SENT.test(code),
     },
   );
 }

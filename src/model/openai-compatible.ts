@@ -4,29 +4,20 @@
 import type { Dispatcher } from 'undici';
 import { AppError } from '../lib/app-error.ts';
 import { estimateMessagesTokens, estimateTokens } from '../lib/token-estimate.ts';
-import { AnswerText } from './answer-text.ts';
 import type { BackendStatus, ChatBackend, ChatReply, ChatRequest } from './chat-backend.ts';
-import { parseChunk, parseErrorBody } from './chat-chunk.ts';
-import type { ChatChunk } from './chat-chunk.ts';
-import { ModelError } from './model-error.ts';
+import { parseErrorBody } from './chat-chunk.ts';
+import { isUncharged, ModelError } from './model-error.ts';
 import { ModelDiscovery } from './model-discovery.ts';
-import { brokenOff, clean, connectionFailure, httpFailure } from './model-failure.ts';
+import { clean, connectionFailure, httpFailure } from './model-failure.ts';
 import type { FailureContext } from './model-failure.ts';
 import { headerOf, ModelHttp, readBody, RequestLimits } from './model-http.ts';
 import { parseBaseUrl } from './openai-options.ts';
 import type { OpenAiOptions } from './openai-options.ts';
-import { readSseStream } from './sse-stream.ts';
+import { readAnswer } from './read-answer.ts';
 
 const DISCOVERY_TIMEOUT_MS = 10_000;
 /** Names in a refusal that tell which of our extra fields the server does not know. */
 const EXTRA_FIELD = /top_k|min_p|stream_options|continuous_usage_stats|include_usage/;
-
-interface Answer {
-  text: string;
-  finishReason: ChatReply['finishReason'];
-  usage: ChatChunk['usage'];
-  firstAtMs: number | null;
-}
 
 /** Must be closed with `Symbol.asyncDispose`. Throws CONFIG_INVALID for an address or key that can't be one. */
 export function openOpenAiBackend(options: OpenAiOptions): OpenAiBackend {
@@ -49,9 +40,10 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
     this.#http = new ModelHttp(options);
     this.#discovery = new ModelDiscovery(() => this.#fetchModels());
     this.#plainFieldsOnly = options.paid;
-    this.#status = this.#isAllowed()
-      ? { state: 'ok', reason: 'not asked yet' }
-      : { state: 'failed', reason: cloudRefused(this.#context.server).message };
+    this.#status =
+      options.trust === 'local' || options.cloud !== undefined
+        ? { state: 'ok', reason: 'not asked yet' }
+        : { state: 'failed', reason: cloudRefused(this.#context.server).message };
   }
 
   status(): BackendStatus {
@@ -59,7 +51,14 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
   }
 
   async complete(request: ChatRequest): Promise<ChatReply> {
-    if (!this.#isAllowed()) throw cloudRefused(this.#context.server);
+    const { trust, cloud } = this.#options;
+    if (trust === 'local') return await this.#ask(request);
+    if (cloud === undefined) throw cloudRefused(this.#context.server);
+    const target = { backend: this.name, model: this.#givenModel || 'the first it lists', price: cloud.price };
+    return await cloud.guard.ask(request, target, (screened) => this.#ask(screened));
+  }
+
+  async #ask(request: ChatRequest): Promise<ChatReply> {
     try {
       const reply = await this.#complete(request);
       this.#status = { state: 'ok', reason: `answered as ${clean(reply.model, this.#context)}` };
@@ -84,16 +83,21 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
     await this.#http[Symbol.asyncDispose]();
   }
 
-  #isAllowed(): boolean {
-    return this.#options.trust === 'local' || this.#options.consent === true;
-  }
-
   async #complete(request: ChatRequest): Promise<ChatReply> {
     const startedMs = performance.now();
     using limits = new RequestLimits(request.signal, this.#options.requestTimeoutMs, this.#context);
     const model = await this.#modelName();
     const response = await this.#send(request, model, limits);
-    const answer = await this.#read(response, request, limits);
+    const { paid, stallTimeoutMs } = this.#options;
+    const context = this.#context;
+    const answer = await readAnswer(response, {
+      request,
+      limits,
+      context,
+      paid,
+      stallTimeoutMs,
+      failure: (status, error, _chunk, isUncharged) => httpFailure(status, error, context, { isUncharged }),
+    });
     const estimated = {
       inputTokens: estimateMessagesTokens(request.messages),
       outputTokens: estimateTokens(answer.text),
@@ -126,7 +130,8 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
     if (response.statusCode === 404 && (await this.#hasOtherModel(model))) {
       return await this.#send(request, await this.#modelName(), limits);
     }
-    throw httpFailure(response.statusCode, error, this.#context, headerOf(response, 'retry-after'));
+    const retryAfter = headerOf(response, 'retry-after');
+    throw httpFailure(response.statusCode, error, this.#context, { retryAfter, isUncharged: true });
   }
 
   /** Servers close idle connections just when we use them: one more try costs nothing, nothing has happened yet. */
@@ -138,6 +143,8 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
       if (limits.signal.aborted) throw limits.signal.reason;
       const failure = connectionFailure(error, this.#context);
       if (failure.message.includes('UND_ERR_CONNECT_TIMEOUT')) throw failure;
+      // What may have arrived, and cost money, is not sent again behind the back of whoever set money aside for it.
+      if (this.#options.trust === 'cloud' && !isUncharged(failure)) throw failure;
       this.#options.onEvent?.({ kind: 'retried', reason: failure.message });
       return await this.#http.request(post);
     }
@@ -161,62 +168,6 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
       min_p: minP,
       stream_options: { include_usage: true, continuous_usage_stats: true },
     };
-  }
-
-  async #read(response: Dispatcher.ResponseData, request: ChatRequest, limits: RequestLimits): Promise<Answer> {
-    if (headerOf(response, 'content-type')?.includes('text/event-stream') === true) {
-      return await this.#readStream(response, request, limits);
-    }
-    const chunk = this.#checked(parseChunk(await readBody(response)));
-    const answer = new AnswerText();
-    answer.add(chunk.reasoning, chunk.content);
-    return { text: answer.text, finishReason: finishOf(chunk.finishReason), usage: chunk.usage, firstAtMs: null };
-  }
-
-  async #readStream(response: Dispatcher.ResponseData, request: ChatRequest, limits: RequestLimits): Promise<Answer> {
-    const { paid, stallTimeoutMs } = this.#options;
-    const text = new AnswerText();
-    const answer: Answer = { text: '', finishReason: 'stop', usage: null, firstAtMs: null };
-    let isEnded = false;
-    try {
-      for await (const item of readSseStream(response.body as AsyncIterable<Buffer>)) {
-        if (item.kind === 'done') {
-          isEnded = true;
-          break;
-        }
-        const chunk = this.#checked(parseChunk(item.data));
-        answer.usage = chunk.usage ?? answer.usage;
-        if (chunk.finishReason !== null) {
-          isEnded = true;
-          answer.finishReason = finishOf(chunk.finishReason);
-        }
-        if (chunk.content === '' && chunk.reasoning === '') continue;
-        limits.progress(stallTimeoutMs, this.#context);
-        answer.firstAtMs ??= performance.now();
-        text.add(chunk.reasoning, chunk.content);
-        if (!paid && !isEnded && request.isComplete(text.text)) {
-          return { ...answer, text: text.text, finishReason: 'complete' };
-        }
-      }
-    } catch (error) {
-      // Once the model has finished, only its token count can still go missing.
-      if (isEnded && !request.signal.aborted && !(error instanceof AppError)) return { ...answer, text: text.text };
-      if (limits.signal.aborted) throw limits.signal.reason;
-      throw error instanceof AppError ? error : brokenOff(this.#context, error);
-    }
-    if (!isEnded) throw brokenOff(this.#context);
-    return { ...answer, text: text.text };
-  }
-
-  #checked(chunk: ChatChunk): ChatChunk {
-    if (chunk.error !== null) throw httpFailure(chunk.error.status ?? 502, chunk.error, this.#context);
-    if (chunk.finishReason === 'error') throw brokenOff(this.#context);
-    if (chunk.finishReason === 'content_filter') {
-      throw new ModelError('request', 'MODEL_FAILED', `The model server ${this.#context.server} withheld its answer`, {
-        hint: 'Ask in other words, or choose another backend',
-      });
-    }
-    return chunk;
   }
 
   async #modelName(): Promise<string> {
@@ -243,20 +194,17 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
       const response = await this.#http.request({ method: 'GET', path: '/models', limits });
       const body = await readBody(response);
       if (response.statusCode < 400) return body;
-      throw httpFailure(response.statusCode, parseErrorBody(body), this.#context, headerOf(response, 'retry-after'));
+      const retryAfter = headerOf(response, 'retry-after');
+      throw httpFailure(response.statusCode, parseErrorBody(body), this.#context, { retryAfter });
     } catch (error) {
       throw connectionFailure(error, this.#context);
     }
   }
 }
 
-function finishOf(reason: string | null): ChatReply['finishReason'] {
-  return reason === 'length' ? 'length' : 'stop';
-}
-
 function cloudRefused(server: string): AppError {
   return new AppError(
-    'MODEL_UNAVAILABLE',
+    'CONSENT_REQUIRED',
     `The model server ${server} is not on this machine and nobody has agreed to use it`,
     {
       hint: 'If it is your own, set model.trust = "local"',

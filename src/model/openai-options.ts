@@ -1,5 +1,6 @@
 // What an OpenAI-compatible backend can be told, and whom it may be trusted to talk to.
 import { AppError } from '../lib/app-error.ts';
+import type { CloudGuard, CloudPrice } from './cloud-guard.ts';
 
 export interface OpenAiOptions {
   /** Its label in metrics, logs and answers; left out: `openai`. */
@@ -13,9 +14,9 @@ export interface OpenAiOptions {
   currentModel?(): string;
   /** Tokens cost money: never stop early, send standard fields only. */
   paid: boolean;
-  /** `cloud` asks only with `consent`. */
   trust: 'local' | 'cloud';
-  consent?: boolean;
+  /** What stands between a run and a server that is not this machine's own; without it such a server is never asked. */
+  cloud?: { guard: CloudGuard; price: CloudPrice };
   temperature: number;
   topP: number;
   /** 0 or -1 is off. */

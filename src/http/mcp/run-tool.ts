@@ -83,8 +83,8 @@ export async function runTool(
 /** A run that failed has cost something too. */
 function spentBy(error: AppError | undefined): Omit<UsageDelta, 'tool'> {
   if (!(error instanceof RunError)) return {};
-  const { backend, inputTokens, outputTokens, modelMs, turns, notesRead, notesWritten } = error.spent;
-  return { backend, inputTokens, outputTokens, modelMs, turns, notesRead, notesWritten };
+  const { backend, inputTokens, outputTokens, modelMs, turns, costUsd, notesRead, notesWritten } = error.spent;
+  return { backend, inputTokens, outputTokens, modelMs, turns, costUsd, notesRead, notesWritten };
 }
 
 type Attempt =

@@ -357,6 +357,12 @@ test('the model is told what may leave, whether a note has changed, and whom to 
   assert.ok(outcome.backend.requests.every((request) => request.cloud === cloud));
   assert.ok(outcome.progress.some(({ message }) => message === 'loading the model'));
   assert.equal(outcome.result?.costUsd, 0.75);
+  const failed = await tryAgent({ cloud: { ...cloud, spentUsd: 2 }, steps: [new AppError('MODEL_FAILED', 'gone')] });
+  assert.equal(
+    failed.error instanceof RunError && failed.error.spent.costUsd,
+    2,
+    'an answer that was lost cost as well',
+  );
 });
 
 test('when it may work again survives the end of the run', async () => {

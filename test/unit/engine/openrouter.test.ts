@@ -95,8 +95,7 @@ test('how it fails', async (t) => {
     baseUrl: engine.baseUrl,
     apiKey: defaultMarket.apiKey,
     model: 'vendor/large',
-    trust: 'cloud',
-    consent: true,
+    trust: 'local',
     paid: true,
   });
 

@@ -7,7 +7,7 @@ import { connectionFailure, httpFailure } from '../../../src/model/model-failure
 
 const context = { server: 'http://s/v1', apiKey: undefined };
 const blame = (status: number, message = 'no', retryAfter?: string): string =>
-  blameOf(httpFailure(status, { message, status: null }, context, retryAfter));
+  blameOf(httpFailure(status, { message, status: null }, context, { retryAfter }));
 
 test('another backend may do better at what is this one’s fault, none at what is the request’s', () => {
   for (const status of [401, 402, 403, 404, 408, 500, 502, 503]) assert.equal(blame(status), 'backend', String(status));
@@ -26,5 +26,5 @@ test('Retry-After is seconds or a date; nonsense is nothing', () => {
   assert.equal(parseRetryAfter('Tue, 24 Nov 2026 09:00:00 GMT', nowMs), 0);
   assert.equal(parseRetryAfter('soon', nowMs), undefined);
   assert.equal(parseRetryAfter(undefined, nowMs), undefined);
-  assert.equal(httpFailure(503, { message: 'no', status: null }, context, '12').retryAfterS, 12);
+  assert.equal(httpFailure(503, { message: 'no', status: null }, context, { retryAfter: '12' }).retryAfterS, 12);
 });

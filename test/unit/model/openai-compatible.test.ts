@@ -7,10 +7,13 @@ import { test } from 'node:test';
 import { AppError } from '../../../src/lib/app-error.ts';
 import type { ErrorCode } from '../../../src/lib/app-error.ts';
 import type { ChatRequest } from '../../../src/model/chat-backend.ts';
+import { createCloudGuard } from '../../../src/model/cloud-guard.ts';
 import { openOpenAiBackend } from '../../../src/model/openai-compatible.ts';
 import { defaultOpenAiOptions } from '../../../src/model/openai-options.ts';
 import type { OpenAiOptions } from '../../../src/model/openai-options.ts';
 import type { EngineFault, EngineReply } from '../../helpers/engine/script.ts';
+import { createPrivacyScreen } from '../../../src/privacy/create-privacy-screen.ts';
+import { createRecordingPermit } from '../../helpers/cloud-permit.ts';
 import { startEngine } from '../../helpers/engine/start-engine.ts';
 import type { Engine } from '../../helpers/engine/start-engine.ts';
 
@@ -267,10 +270,20 @@ test('a cloud server is not asked without consent', async () => {
   await using engine = await startEngine({ script: { replies: [BLOCK] } });
   await using refused = backendFor(engine, { trust: 'cloud' });
   assert.equal(refused.status().state, 'failed');
-  await failsWith(refused.complete(ask()), 'MODEL_UNAVAILABLE', /model\.trust = "local"/);
-  assert.equal((await engine.requests()).length, 0);
-  await using agreed = backendFor(engine, { trust: 'cloud', consent: true });
-  assert.equal((await agreed.complete(ask())).text, BLOCK);
+  await failsWith(refused.complete(ask()), 'CONSENT_REQUIRED', /model\.trust = "local"/);
+  const guard = createCloudGuard({ screen: createPrivacyScreen({ rules: [] }) });
+  const price = { promptUsdPerMillion: 1, completionUsdPerMillion: 2 };
+  await using guarded = backendFor(engine, { trust: 'cloud', cloud: { guard, price } });
+  assert.equal(guarded.status().state, 'ok');
+  await failsWith(guarded.complete(ask()), 'CONSENT_REQUIRED', /keys set/);
+  await failsWith(guarded.complete(ask({ cloud: createRecordingPermit({ consent: false }) })), 'CONSENT_REQUIRED', /./);
+  await failsWith(guarded.complete(ask({ cloud: createRecordingPermit({ budgetUsd: 0 }) })), 'BUDGET_EXCEEDED', /./);
+  assert.equal((await engine.received()).sizeBytes, 0);
+  const permit = createRecordingPermit();
+  const reply = await guarded.complete(ask({ cloud: permit }));
+  assert.equal(reply.text, BLOCK);
+  assert.equal(reply.costUsd, (reply.inputTokens + reply.outputTokens * 2) / 1e6);
+  assert.deepEqual(permit.settledUsd, [reply.costUsd]);
 });
 
 async function eventually(check: () => Promise<boolean>): Promise<boolean> {

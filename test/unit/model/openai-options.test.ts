@@ -66,12 +66,15 @@ test('odd chunks are read without harm', () => {
     '{"choices":[{"delta":null}]}',
     '{"choices":[{"delta":{"content":5}}]}',
   ]) {
-    assert.deepEqual(parseChunk(text), empty, text);
+    const { json: _json, ...chunk } = parseChunk(text);
+    assert.deepEqual(chunk, empty, text);
   }
   const parts = '{"choices":[{"message":{"content":[{"type":"text","text":"a"},{"text":"b"}]}}]}';
   assert.equal(parseChunk(parts).content, 'ab');
   assert.equal(parseChunk('{"usage":{"prompt_tokens":"7"}}').usage, null);
   assert.deepEqual(parseChunk('{"usage":{"prompt_tokens":7}}').usage, { inputTokens: 7, outputTokens: 0 });
+  assert.equal(parseChunk('{"usage":{"prompt_tokens":7,"cost":0.25}}').usage?.costUsd, 0.25);
+  assert.equal(parseChunk('{"usage":{"prompt_tokens":7,"cost":-1}}').usage?.costUsd, undefined);
   assert.throws(() => parseChunk('nonsense'), { code: 'MODEL_PROTOCOL' });
   assert.throws(() => parseChunk('[1]'), { code: 'MODEL_PROTOCOL' });
 });

@@ -36,12 +36,12 @@ export const useMemoryAgentTool = defineTool({
       onProgress: (message) => context.progress(message),
       auditCall: context.audit,
     });
-    const { reply, backend, model, degraded, turns, inputTokens, outputTokens, modelMs, notesRead, notesWritten } =
-      result;
+    const { reply, backend, model, degraded, turns } = result;
+    const { inputTokens, outputTokens, modelMs, costUsd, notesRead, notesWritten } = result;
     return {
       structured: { reply, backend, model, degraded, turns },
       text: reply,
-      usage: { backend, inputTokens, outputTokens, modelMs, turns, notesRead, notesWritten },
+      usage: { backend, inputTokens, outputTokens, modelMs, turns, costUsd, notesRead, notesWritten },
     };
   },
 });
