@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineFaults } from './engine/engine-faults.ts';
 import { installFakeCommands } from './engine/fake-commands.ts';
+import type { EngineScript } from './engine/script.ts';
 import { cleanEnvironment, MAIN, runMain, tempDirectory, type MainRun } from './run-main.ts';
 import { until } from './until.ts';
 
@@ -13,7 +14,6 @@ export interface WorkerServePlace extends AsyncDisposable {
   readonly socketPath: string;
   /** For a daemon in the same place. */
   readonly configFile: string;
-  readonly runtimeDir: string;
   setFaults(faults: EngineFaults): void;
   setConfig(lines: readonly string[]): void;
   /** Pids of all engines that were started, oldest first. */
@@ -33,7 +33,7 @@ export interface WorkerServe {
 
 const CONFIG = ['worker.profile = "vllm"', 'worker.supervisor = "process"', 'worker.gpu_wait_ms = 0'];
 
-export function workerServePlace(faults: EngineFaults = {}): WorkerServePlace {
+export function workerServePlace(faults: EngineFaults = {}, script?: EngineScript): WorkerServePlace {
   const home = tempDirectory();
   const inHome = (name: string): string => join(home.path, name);
   const [commands, faultsFile, startsFile] = [inHome('bin'), inHome('faults.json'), inHome('starts.jsonl')];
@@ -41,9 +41,16 @@ export function workerServePlace(faults: EngineFaults = {}): WorkerServePlace {
   mkdirSync(commands);
   const setFaults = (next: EngineFaults): void => writeFileSync(faultsFile, JSON.stringify(next));
   setFaults(faults);
-  const { vllm } = installFakeCommands(commands, { faults: faultsFile, startsFile, maxLifeMs: 120_000 });
+  const { vllm } = installFakeCommands(commands, {
+    faults: faultsFile,
+    startsFile,
+    maxLifeMs: 120_000,
+    ...(script !== undefined && { script }),
+  });
+  const socketPath = join(runtimeDir, 'worker.sock');
+  const given = [`worker.command = ${JSON.stringify(vllm)}`, `worker.socket = ${JSON.stringify(socketPath)}`];
   const setConfig = (lines: readonly string[]): void =>
-    writeFileSync(configFile, [...CONFIG, `worker.command = ${JSON.stringify(vllm)}`, ...lines].join('\n'));
+    writeFileSync(configFile, [...CONFIG, ...given, ...lines].join('\n'));
   setConfig([]);
   const places = ['--config', configFile, '--state.dir', inHome('state'), '--runtime.dir', runtimeDir];
   const running: WorkerServe[] = [];
@@ -56,9 +63,8 @@ export function workerServePlace(faults: EngineFaults = {}): WorkerServePlace {
       : [];
   return {
     path: home.path,
-    socketPath: join(runtimeDir, 'worker.sock'),
+    socketPath,
     configFile,
-    runtimeDir,
     setFaults,
     setConfig,
     starts,
