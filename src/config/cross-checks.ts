@@ -43,10 +43,16 @@ export function crossCheck(values: Values): CrossProblem[] {
 
 function checkAddresses(values: Values): CrossProblem[] {
   const problems: CrossProblem[] = [];
-  const socket = textOf(values, 'admin.socket');
-  const tooLong = socketPathProblem(socket);
-  if (tooLong !== undefined) {
-    problems.push({ key: 'admin.socket', message: tooLong, fix: 'Set admin.socket or runtime.dir to a shorter path' });
+  // Without a process of its own the worker has no such socket.
+  const isOwnProcess = textOf(values, 'worker.supervisor') === 'process' && textOf(values, 'worker.profile') !== 'none';
+  const ours = ['admin.socket', ...(isOwnProcess ? ['worker.socket'] : [])].map((key) => ({
+    key,
+    path: textOf(values, key),
+  }));
+  for (const { key, path } of ours) {
+    const tooLong = socketPathProblem(path);
+    const fix = `Set ${key} or runtime.dir to a shorter path`;
+    if (tooLong !== undefined) problems.push({ key, message: tooLong, fix });
   }
   const http = parseListenAddress(textOf(values, 'http.listen'));
   const ops = parseListenAddress(textOf(values, 'ops.listen'));
@@ -55,7 +61,7 @@ function checkAddresses(values: Values): CrossProblem[] {
     problems.push({ key: 'ops.listen', message: `http.listen has port ${http.port} too`, fix });
   }
   const sockets = [
-    { key: 'admin.socket', path: socket },
+    ...ours,
     ...(http.kind === 'unix' ? [{ key: 'http.listen', path: http.path }] : []),
     ...(ops.kind === 'unix' ? [{ key: 'ops.listen', path: ops.path }] : []),
   ];

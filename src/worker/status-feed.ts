@@ -54,11 +54,10 @@ export function createStatusFeed(worker: Worker): StatusFeed {
       }
       const message = statusMessage();
       const state = stateOf(message);
+      if (state === shownState && nowMs - shownAtMs < MOVING_MS) return messages;
       const whole = JSON.stringify(message);
-      if (state !== shownState || (whole !== shownAll && nowMs - shownAtMs >= MOVING_MS)) {
-        [shownState, shownAll, shownAtMs] = [state, whole, nowMs];
-        messages.push(message);
-      }
+      if (whole !== shownAll) messages.push(message);
+      [shownState, shownAll, shownAtMs] = [state, whole, nowMs];
       return messages;
     },
   };

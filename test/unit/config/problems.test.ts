@@ -109,6 +109,12 @@ test('addresses must not collide and sockets must fit', () => {
   assert.match(machine.fail({ flags: same }).message, /same socket as admin\.socket/);
   const long = machine.fail({ flags: { 'runtime.dir': `/run/${'x'.repeat(110)}` } });
   assert.match(long.message, /admin\.socket = .* bytes, the system allows 10[37]/);
+  const worker = { 'worker.profile': 'vllm', 'worker.socket': `/run/${'x'.repeat(120)}` };
+  machine.load({ flags: worker });
+  const own = machine.fail({ flags: { ...worker, 'worker.supervisor': 'process' } });
+  assert.match(own.message, /worker\.socket = .* bytes, the system allows 10[37]/);
+  const shared = { ...worker, 'worker.supervisor': 'process', 'worker.socket': '/run/a', 'admin.socket': '/run/a' };
+  assert.match(machine.fail({ flags: shared }).message, /same socket as admin\.socket/);
 });
 
 test('notes and state keep apart', () => {
