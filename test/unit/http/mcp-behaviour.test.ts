@@ -216,7 +216,7 @@ test('a run that failed is still paid for: what it spent is in the usage', async
     inputTokens: 900,
     outputTokens: 90,
     modelMs: 12,
-    costUsd: 0,
+    costUsd: 0.25,
     notesRead: 2,
     notesWritten: 1,
     truncated: false,
@@ -226,7 +226,7 @@ test('a run that failed is still paid for: what it spent is in the usage', async
   });
   const result = await callTool(harness, 'modern', 'use_memory_agent', { question: 'q' });
   assert.equal(result['isError'], true);
-  const { model: _model, degraded: _degraded, truncated: _truncated, costUsd: _cost, ...counted } = spent;
+  const { model: _model, degraded: _degraded, truncated: _truncated, ...counted } = spent;
   assert.deepEqual(harness.audit[0]?.outcome?.usage, { tool: 'use_memory_agent', ...counted });
 });
 
