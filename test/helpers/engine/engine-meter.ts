@@ -5,24 +5,26 @@ const SECOND_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 
 export class Histogram {
   readonly buckets: readonly number[];
-  readonly counts: number[];
+  readonly #own: number[];
   sum = 0;
   count = 0;
 
   constructor(buckets: readonly number[] = SECOND_BUCKETS) {
     this.buckets = buckets;
-    this.counts = buckets.map(() => 0);
+    this.#own = buckets.map(() => 0);
   }
 
   observe(value: number): void {
     this.sum += value;
     this.count += 1;
-    for (const [index, bucket] of this.buckets.entries())
-      if (value <= bucket) this.counts[index] = this.countAt(index) + 1;
+    const first = this.buckets.findIndex((bucket) => value <= bucket);
+    if (first >= 0) this.#own[first] = (this.#own[first] ?? 0) + 1;
   }
 
-  countAt(index: number): number {
-    return this.counts[index] ?? 0;
+  /** How many were at most as much as each bucket says. */
+  cumulated(): number[] {
+    let sum = 0;
+    return this.#own.map((own) => (sum += own));
   }
 }
 

@@ -27,9 +27,10 @@ export class PrometheusText {
   }
 
   histogram(name: string, histogram: Histogram, help: string): this {
+    const counts = histogram.cumulated();
     const buckets = histogram.buckets.map((bucket, index): Sample => [
       `${name}_bucket`,
-      histogram.countAt(index),
+      counts[index] ?? 0,
       { le: Number.isInteger(bucket) ? `${bucket}.0` : String(bucket) },
     ]);
     return this.#sample(name, 'histogram', help, [

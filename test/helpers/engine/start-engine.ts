@@ -12,6 +12,8 @@ import type { EngineScript } from './script.ts';
 
 export type { SeenByEngine } from './engine-control.ts';
 
+const LONGEST_FREEZE_S = 120;
+
 export interface EngineOptions {
   kind?: EngineKind;
   script?: EngineScript;
@@ -34,7 +36,7 @@ export interface Engine extends EngineControl, AsyncDisposable {
   readonly baseUrl: string;
   readonly port: number | null;
   readonly process: ChildProcess;
-  /** SIGSTOP: nothing of it moves, not even HTTP. */
+  /** SIGSTOP: nothing of it moves, not even HTTP, for two minutes at most. */
   freeze(): void;
   thaw(): void;
   stop(): Promise<void>;
@@ -64,14 +66,21 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     },
   });
   const exited = once(child, 'exit');
-  // A stopped process never sees that its parent is gone.
-  const kill = (): boolean => child.kill('SIGKILL');
-  process.once('exit', kill);
+  let waker: ChildProcess | null = null;
+  const freeze = (): void => {
+    waker ??= startWaker(Number(child.pid));
+    child.kill('SIGSTOP');
+  };
+  const thaw = (): void => {
+    endWaker(waker);
+    waker = null;
+    child.kill('SIGCONT');
+  };
   const { port } = JSON.parse(await firstLine(child, exited)) as { port: number | null };
   const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) kill();
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await exited;
-    process.removeListener('exit', kill);
+    endWaker(waker);
   };
   const baseUrl =
     uds === undefined ? `http://127.0.0.1:${port}${kind === 'openrouter' ? '/api' : ''}/v1` : `unix:${uds}`;
@@ -80,11 +89,25 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     baseUrl,
     port,
     process: child,
-    freeze: () => void child.kill('SIGSTOP'),
-    thaw: () => void child.kill('SIGCONT'),
+    freeze,
+    thaw,
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** A stopped process never sees that its test is gone: somebody who outlives both lets it go on, so that it ends. */
+function startWaker(pid: number): ChildProcess {
+  const waker = spawn('/bin/sh', ['-c', `sleep ${LONGEST_FREEZE_S}; kill -CONT ${pid}`], {
+    detached: true,
+    stdio: 'ignore',
+  });
+  waker.unref();
+  return waker;
+}
+
+function endWaker(waker: ChildProcess | null): void {
+  if (waker?.pid !== undefined && waker.exitCode === null) process.kill(-waker.pid, 'SIGKILL');
 }
 
 async function firstLine(child: ChildProcess, exited: Promise<unknown>): Promise<string> {
