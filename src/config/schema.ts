@@ -215,8 +215,18 @@ export const CONFIG_TABLE = [
   bool('openrouter.zdr', true, 'Only providers that keep nothing (zero data retention).'),
   oneOf('openrouter.data_collection', ['deny', 'allow'], 'deny', 'Whether providers may keep or train on the data.'),
   bool('openrouter.allow_fallbacks', true, 'Let OpenRouter choose among the providers that keep the rules.'),
-  float('openrouter.max_price_prompt_usd', 5, [0, 10_000], 'The most a million tokens read may cost.'),
-  float('openrouter.max_price_completion_usd', 20, [0, 10_000], 'The most a million tokens written may cost.'),
+  float(
+    'openrouter.max_price_prompt_usd',
+    5,
+    [0, 10_000],
+    'The most a million tokens read may cost; other paid servers are counted at it.',
+  ),
+  float(
+    'openrouter.max_price_completion_usd',
+    20,
+    [0, 10_000],
+    'The most a million tokens written may cost; the same.',
+  ),
   int('openrouter.key_check_ms', 60_000, [60_000, DAY_MS], 'How often the remaining credit is asked for.'),
 
   bool('cloud.local_consent', false, 'The local socket (stdio, command line) may use cloud models.'),

@@ -30,6 +30,7 @@ import { createHealthProbes } from './health-probes.ts';
 import { startIdleExit } from './idle-exit.ts';
 import { openAgent } from './open-agent.ts';
 import { createModelsPort } from './models-port.ts';
+import { openCloud } from './open-cloud.ts';
 import { openModels } from './open-models.ts';
 import { openModelWorker } from './open-model-worker.ts';
 import { openListeners, type Listeners } from './open-listeners.ts';
@@ -162,7 +163,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     }),
   );
   const { worker } = modelWorker;
-  const models = openModels(settings, { clock, logger, metrics, worker }, stack);
+  const cloud = openCloud({ settings, db: parts.core.db, audit: parts.audit, metrics, clock });
+  const models = openModels(settings, { clock, logger, metrics, worker, guard: cloud.guard }, stack);
   const backend = models.router;
   const agent = stack.use(openAgent({ settings, backend, sandbox, memory, clock, events }));
 
@@ -197,6 +199,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     parts,
     memory,
     agent,
+    cloud,
     board,
     metrics,
     events,

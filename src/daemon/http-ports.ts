@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Events } from '../telemetry/events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
+import type { Cloud } from './open-cloud.ts';
 import type { CurrentRoot } from './current-root.ts';
 import type { DaemonState } from './daemon-state.ts';
 import type { HealthBoard } from './health-board.ts';
@@ -16,6 +17,7 @@ export interface HttpPortsInput {
   parts: StoreParts;
   memory: CurrentRoot;
   agent: AgentService;
+  cloud: Cloud;
   board: HealthBoard;
   metrics: Metrics;
   events: Events;
@@ -30,7 +32,7 @@ export interface HttpPortsInput {
 }
 
 export function createHttpPorts(input: HttpPortsInput): HttpPorts {
-  const { parts, memory, agent, board, metrics, events, state, failures } = input;
+  const { parts, memory, agent, cloud, board, metrics, events, state, failures } = input;
   metrics.onCollect(() => {
     const { notes, sizeBytes, index, indexLagMs } = memory.root.status();
     metrics.setMemory({
@@ -42,7 +44,7 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
     metrics.setQueueDepth(agent.queueDepth);
   });
   return {
-    audit: parts.audit,
+    audit: cloud.audit,
     rootOf: () => memory.root,
     verifyKey: (token) => parts.keys.verify(token),
     onAuthFailure(address, reason) {
@@ -51,7 +53,11 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
     },
     async askAgent({ onProgress, ...request }) {
       await input.catchUp();
-      return await agent.ask({ ...request, onProgress: ({ message }) => onProgress(message) });
+      return await agent.ask({
+        ...request,
+        cloud: cloud.permitFor(request.principal, request.auditCall),
+        onProgress: ({ message }) => onProgress(message),
+      });
     },
     agentRefusal: (principal) => agent.refusalOf(principal.id),
     health: () => board.components(),

@@ -40,7 +40,8 @@ export function openModelWorker(
       socketPath: config.worker.socket,
       clock,
       onEvent,
-      onLink: (event) => logger.warn({ component: 'worker', ...event }, 'worker process'),
+      onLink: (event) =>
+        logger[event.type === 'worker.lost' ? 'warn' : 'info']({ component: 'worker', ...event }, 'worker process'),
     });
     collectWorker(worker, metrics);
     return { worker, reload: () => undefined, [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose]() };

@@ -6,6 +6,7 @@ import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { createBuiltinBackend } from '../model/builtin/builtin-backend.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
+import type { CloudGuard, CloudPrice } from '../model/cloud-guard.ts';
 import { LiveBackend } from '../model/live-backend.ts';
 import { defaultOpenAiOptions, judgeTrust, type OpenAiOptions } from '../model/openai-options.ts';
 import { createModelRouter, type ModelRouter } from '../model/router/model-router.ts';
@@ -33,6 +34,8 @@ export interface ModelsPorts {
   logger: Logger;
   metrics: Metrics;
   worker: Worker | null;
+  /** In front of every server that is not the owner's own. */
+  guard: CloudGuard;
 }
 
 /** What has to be closed goes on the stack. */
@@ -64,10 +67,14 @@ export function openModels(settings: ReloadableConfig, ports: ModelsPorts, stack
 
 function openServers(
   settings: ReloadableConfig,
-  { logger, worker }: ModelsPorts,
+  { logger, worker, guard }: ModelsPorts,
   stack: AsyncDisposableStack,
 ): ModelServer[] {
   const { config } = settings;
+  const priceOf = (paid: boolean): CloudPrice => ({
+    promptUsdPerMillion: paid ? config.openrouter.maxPricePromptUsd : 0,
+    completionUsdPerMillion: paid ? config.openrouter.maxPriceCompletionUsd : 0,
+  });
   const common = (): Omit<OpenAiOptions, 'baseUrl' | 'trust'> => {
     const { model } = settings.config;
     return {
@@ -103,6 +110,7 @@ function openServers(
         baseUrl,
         trust,
         paid,
+        cloud: { guard, price: priceOf(paid) },
         apiKey,
         model: settings.config.model.name,
       })),
@@ -114,6 +122,7 @@ function openServers(
       open(entry.name, { priority: entry.priority, worker: null, isPaid: entry.paid, trust: own.trust }, () => ({
         ...common(),
         ...own,
+        cloud: { guard, price: priceOf(entry.paid) },
       })),
     );
   }

@@ -164,7 +164,8 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
       return this.#options.paid ? { ...plain, stream_options: { include_usage: true } } : plain;
     return {
       ...plain,
-      top_k: topK === 0 ? -1 : topK,
+      // 0 is off everywhere; mlx_lm.server hangs up at a negative one.
+      top_k: Math.max(0, topK),
       min_p: minP,
       stream_options: { include_usage: true, continuous_usage_stats: true },
     };
