@@ -12,13 +12,16 @@ export interface EndFamilyOptions {
   graceMs: number;
   /** SIGTERM to the leader alone at first, because it looks after its own. */
   leaderFirst: boolean;
+  /** How long SIGKILL may take. */
+  killWaitMs?: number;
 }
 
 const LOOK_EVERY_MS = 50;
 /** Dying of SIGKILL takes long only in the kernel, for example while a driver frees the GPU. */
 const KILL_WAIT_MS = 10_000;
 
-export async function endFamily({ family, findFamily, graceMs, leaderFirst }: EndFamilyOptions): Promise<ProcessRow[]> {
+export async function endFamily(options: EndFamilyOptions): Promise<ProcessRow[]> {
+  const { family, findFamily, graceMs, leaderFirst, killWaitMs = KILL_WAIT_MS } = options;
   const groupId = family.leader?.pid ?? null;
   let members = findFamily(family);
   if (graceMs > 0 && members.length > 0) {
@@ -38,7 +41,7 @@ export async function endFamily({ family, findFamily, graceMs, leaderFirst }: En
     }
   }
   // Again and again: between a look and a signal a dying process may have started another.
-  const lastLook = performance.now() + KILL_WAIT_MS;
+  const lastLook = performance.now() + killWaitMs;
   while (members.length > 0 && performance.now() < lastLook) {
     signalFamily(members, 'SIGKILL', groupId);
     await sleep(LOOK_EVERY_MS);

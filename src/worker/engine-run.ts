@@ -1,6 +1,7 @@
 // One life of an engine: its steps, its process, its load, its service, its sleep and its end. Knows nothing of restarts.
 // Guarantees: a mark on disk before there is a process; each phase ends at once when the process does or the signal says so;
 // after `end` nothing of it is left, or the pids are named.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Doorbell } from './doorbell.ts';
@@ -8,12 +9,13 @@ import { endFamily } from './end-family.ts';
 import { EngineFailure, Interrupted } from './engine-failure.ts';
 import type { IdentityFile } from './identity-file.ts';
 import type { LaunchPlan, LaunchStep } from './launch-plan.ts';
-import { createLoadWatch } from './lease.ts';
-import type { Leases, LoadWatch } from './lease.ts';
+import { runLastStep, runStep, showStep } from './launch-steps.ts';
+import type { Leases } from './lease.ts';
 import { Liveness } from './liveness.ts';
 import type { LivenessContext } from './liveness.ts';
+import { createLoadJudge } from './load-judge.ts';
+import type { LoadJudge } from './load-judge.ts';
 import type { FamilyMark, FindFamily } from './process-family.ts';
-import { readIoBytes } from './process-table.ts';
 import { probeReadiness } from './readiness.ts';
 import { requestEngine } from './worker-endpoint.ts';
 import type { WorkerEndpoint } from './worker-endpoint.ts';
@@ -45,24 +47,24 @@ export interface EngineRunContext {
 
 const FIRST_PROBE_MS = 50;
 const LAST_PROBE_MS = 1000;
-const LAST_STEP_MS = 10_000;
+/** For a process that is dead to be reported as such. */
+const REPORT_MS = 2000;
 /** The last lines of a dead process may still be in its pipe. */
 const LAST_OUTPUT_MS = 200;
 
 export class EngineRun {
   readonly liveness: Liveness;
   readonly #context: EngineRunContext;
-  readonly #loadWatch: LoadWatch;
+  #load: LoadJudge;
   readonly #gone = new AbortController();
   readonly #signal: AbortSignal;
   #process: WorkerProcess | null = null;
-  #stepBytes = 0;
 
   constructor(context: EngineRunContext) {
-    const { options, clock, bell, signal } = context;
+    const { bell, signal } = context;
     this.#context = context;
     this.#signal = AbortSignal.any([signal, this.#gone.signal]);
-    this.#loadWatch = createLoadWatch({ stallMs: options.loadStallMs, timeoutMs: options.loadTimeoutMs, clock });
+    this.#load = createLoadJudge(context);
     this.liveness = new Liveness({ ...context, ring: () => bell.ring() });
   }
 
@@ -76,7 +78,7 @@ export class EngineRun {
   }
 
   get elapsedMs(): number {
-    return this.#loadWatch.elapsedMs;
+    return this.#load.elapsedMs;
   }
 
   /** Throws EngineFailure, Interrupted, or WORKER_FAILED when its identity can't be kept. */
@@ -121,7 +123,7 @@ export class EngineRun {
         if (probe.ok) return this.liveness.beginService();
         const detail = probe.steps.at(-1)?.detail ?? '';
         onLoading(detail);
-        this.#judgeLoad(detail);
+        this.#load.judge(detail, this.#family(), this.#process?.outputBytes ?? 0);
         await bell.wait(pauseMs, this.#signal);
         this.#check();
       }
@@ -168,6 +170,7 @@ export class EngineRun {
   /** Throws EngineFailure or Interrupted. */
   async wakeUp(): Promise<void> {
     const { plan, leases } = this.#context;
+    this.#load = createLoadJudge(this.#context);
     try {
       const problem = plan.sleep === null ? null : await this.#post(plan.sleep.wakePath);
       if (problem !== null) throw new EngineFailure('load', `it does not wake up: ${problem}`);
@@ -188,11 +191,14 @@ export class EngineRun {
 
   /** Whether it ended by itself or is told to, nothing is left; resolves with the pids that could not be ended. */
   async end(how: 'stop' | 'terminate' | 'kill'): Promise<number[]> {
-    const { options, plan, findFamily, identityFile } = this.#context;
+    const { options, plan, findFamily, identityFile, log } = this.#context;
     this.liveness[Symbol.dispose]();
     if (options.profile === 'external') return [];
     // First, because what they talk to may be a member.
-    for (const step of plan.after) await this.#runLastStep(step);
+    for (const step of plan.after) {
+      const problem = await runLastStep(step, { spawn: () => this.#spawn(step), findFamily });
+      if (problem !== null) log.note('warn', problem);
+    }
     const left = await endFamily({
       family: this.#family(),
       findFamily,
@@ -200,7 +206,8 @@ export class EngineRun {
       leaderFirst: how === 'stop' && plan.drains,
     });
     // Dead is not yet waited for: only then is it no zombie either.
-    if (this.#process !== null && left.length === 0) await this.#process.exited;
+    if (this.#process !== null && left.length === 0)
+      await Promise.race([this.#process.exited, sleep(REPORT_MS, undefined, { ref: false })]);
     if (left.length === 0) identityFile.remove();
     return left.map((row) => row.pid);
   }
@@ -208,7 +215,7 @@ export class EngineRun {
   /** For the record of a failure: everything it printed is in the log then. */
   async lastOutput(): Promise<void> {
     if (this.#process === null || this.#process.exit === null) return;
-    await Promise.race([this.#process.outputEnded, new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS))]);
+    await Promise.race([this.#process.outputEnded, sleep(LAST_OUTPUT_MS, undefined, { ref: false })]);
   }
 
   #family(): FamilyMark {
@@ -248,64 +255,38 @@ export class EngineRun {
   }
 
   async #runStep(step: LaunchStep): Promise<void> {
-    const { bell, log, leases, findFamily, onLoading } = this.#context;
-    const shown = [step.executable, ...step.args].join(' ');
+    const { bell, log, leases, onLoading, findFamily } = this.#context;
+    const shown = showStep(step);
     log.note('info', `Running ${shown}`);
     onLoading(`running ${shown}`);
     this.#check();
-    const child = await this.#spawn(step);
     const release = leases.hold('load');
-    try {
+    const spawn = async (): Promise<WorkerProcess> => {
+      const child = await this.#spawn(step);
       void child.exited.then(() => bell.ring());
-      while (child.exit === null) {
-        await bell.wait(LAST_PROBE_MS, this.#signal);
-        this.#check();
-        this.#judgeLoad(`${shown} is running`, child);
-      }
+      return child;
+    };
+    try {
+      await runStep(
+        step,
+        { spawn, findFamily },
+        {
+          wait: () => bell.wait(LAST_PROBE_MS, this.#signal),
+          check: (name, child) => {
+            this.#check();
+            this.#load.judge(`${name} is running`, child.family, child.outputBytes);
+          },
+        },
+      );
     } finally {
       release();
-      this.#stepBytes += child.outputBytes;
-      // What it left running on purpose carries the mark and ends with the engine.
-      if (child.exit === null) await endFamily({ family: child.family, findFamily, graceMs: 0, leaderFirst: false });
-    }
-    const { how, code } = child.exit ?? { how: 'nothing', code: 0 };
-    if (code !== 0 && !step.mayFail) throw new EngineFailure('load', `${shown} ended with ${how}`);
-  }
-
-  async #runLastStep(step: LaunchStep): Promise<void> {
-    const { log, findFamily } = this.#context;
-    try {
-      const child = await this.#spawn(step);
-      await Promise.race([child.exited, new Promise((resolve) => setTimeout(resolve, LAST_STEP_MS).unref())]);
-      if (child.exit === null) await endFamily({ family: child.family, findFamily, graceMs: 0, leaderFirst: false });
-    } catch (error) {
-      if (!(error instanceof EngineFailure)) throw error;
-      log.note('warn', error.message);
     }
   }
 
-  #judgeLoad(detail: string, step: WorkerProcess | null = null): void {
-    const { options, leases, findFamily } = this.#context;
-    if (options.profile === 'external') return;
-    const members = findFamily(step?.family ?? this.#family());
-    const sum = (of: (pid: number, cpuMs: number) => number): number =>
-      members.reduce((total, { pid, cpuMs }) => total + of(pid, cpuMs), 0);
-    this.#loadWatch.look(
-      {
-        outputBytes: this.#stepBytes + (step?.outputBytes ?? 0) + (this.#process?.outputBytes ?? 0),
-        cpuMs: sum((_pid, cpuMs) => cpuMs),
-        ioBytes: sum((pid) => readIoBytes(pid)),
-      },
-      leases.current() === 'compile',
-    );
-    const verdict = this.#loadWatch.verdict();
-    if (verdict !== null) throw new EngineFailure('load', `${verdict} (${detail})`);
-  }
-
-  /** Null, or what went wrong. A model of any size comes back in the time of a load. */
+  /** Null, or what went wrong. Weights are copied to memory and back: that takes no longer than a load may be silent. */
   async #post(path: string): Promise<string | null> {
     const { endpoint, options } = this.#context;
-    const { apiKey, loadTimeoutMs: timeoutMs } = options;
+    const { apiKey, loadStallMs: timeoutMs } = options;
     try {
       const request = requestEngine(endpoint, { method: 'POST', path, apiKey, timeoutMs, signal: this.#signal });
       const { status } = await this.#unlessOver(request);

@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
-import { readBootId } from './process-table.ts';
+import { readBootId, readProcess } from './process-table.ts';
 
 const identitySchema = z.object({
   bootId: z.string(),
@@ -12,6 +12,8 @@ const identitySchema = z.object({
   pid: z.int().positive().nullable(),
   /** Of the process, as `process-table.ts` reads it. */
   startToken: z.string(),
+  /** Who started it: while that process lives, the engine is nobody else's to end. */
+  supervisor: z.object({ pid: z.int().positive(), startToken: z.string() }),
   /** Of all GPUs together before the start: what has to come back when it ended. */
   gpuUsedBytes: z.number(),
   /** For a person who looks into the file. */
@@ -25,12 +27,13 @@ export interface IdentityFile {
   /** Null when there is none, or none that means anything now. */
   read(): WorkerIdentity | null;
   /** Throws WORKER_FAILED when it can't be written: what can't be found again must not be started. */
-  write(identity: Omit<WorkerIdentity, 'bootId'>): void;
+  write(identity: Omit<WorkerIdentity, 'bootId' | 'supervisor'>): void;
   remove(): void;
 }
 
 export function createIdentityFile(runtimeDirectory: string, workerName: string): IdentityFile {
   const path = `${runtimeDirectory}/${workerName}.worker.json`;
+  const supervisor = { pid: process.pid, startToken: readProcess(process.pid)?.startToken ?? '' };
   return {
     read() {
       const parsed = identitySchema.safeParse(readJson(path));
@@ -40,7 +43,8 @@ export function createIdentityFile(runtimeDirectory: string, workerName: string)
       // Not synced: a crash of the machine loses the engine with the file.
       try {
         mkdirSync(runtimeDirectory, { recursive: true, mode: 0o700 });
-        writeFileSync(`${path}.tmp`, `${JSON.stringify({ bootId: readBootId(), ...identity })}\n`, { mode: 0o600 });
+        const whole: WorkerIdentity = { bootId: readBootId(), supervisor, ...identity };
+        writeFileSync(`${path}.tmp`, `${JSON.stringify(whole)}\n`, { mode: 0o600 });
         renameSync(`${path}.tmp`, path);
       } catch (error) {
         throw new AppError('WORKER_FAILED', `The identity of the worker can't be written to ${path}`, {

@@ -45,16 +45,16 @@ const UNUSED_ADDRESS: EngineAddress = { kind: 'unix', path: '' };
 /** Throws CONFIG_INVALID, WORKER_FAILED or Interrupted. */
 export async function prepareRun(context: PrepareContext): Promise<PreparedRun> {
   const { options, identityFile, findFamily, log, signal, onWaiting } = context;
-  if (options.profile === 'external') {
-    const endpoint = { baseUrl: options.listen };
-    return { plan: createPlan(options, UNUSED_ADDRESS), endpoint, address: null, mark: '', gpuUsedBytes: 0 };
-  }
-  mkdirSync(options.runtimeDirectory, { recursive: true, mode: 0o700 });
   const swept = await sweepWorker({ identityFile, findFamily, graceMs: options.stopTimeoutMs });
   if (swept !== null) {
     log.note('warn', `Ended what an earlier supervisor left running: ${swept.processes} process(es)`);
     context.onSwept(swept.processes);
   }
+  if (options.profile === 'external') {
+    const endpoint = { baseUrl: options.listen };
+    return { plan: createPlan(options, UNUSED_ADDRESS), endpoint, address: null, mark: '', gpuUsedBytes: 0 };
+  }
+  mkdirSync(options.runtimeDirectory, { recursive: true, mode: 0o700 });
   const usedBeforeBytes = context.gpuUsedBytes ?? swept?.gpuUsedBytes ?? null;
   const gpuUsedBytes = usedBeforeBytes ?? (await readGpuUse(context));
   if (usedBeforeBytes !== null) await waitForGpus(context, usedBeforeBytes);

@@ -63,7 +63,11 @@ export class Supervisor {
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
     const { options, clock, random, tell } = parts;
-    this.#state = createStateMachine(clock, (from, to, reason) => tell({ kind: 'state', from, to, reason }));
+    this.#state = createStateMachine(clock, (from, to, reason) => {
+      // Each question would tell twice.
+      const isQuestion = to === 'busy' || (from === 'busy' && to === 'ready');
+      if (!isQuestion) tell({ kind: 'state', from, to, reason });
+    });
     this.#policy = createRestartPolicy(options, { clock, random });
     this.leases = createLeases(clock, (current) => this.#run?.liveness.leaseHeld(current));
   }

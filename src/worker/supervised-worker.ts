@@ -208,8 +208,9 @@ export class SupervisedWorker implements Worker {
     const deadline = performance.now() + SETTLE_MS;
     while ((supervisor.lives === before || supervisor.state === 'starting') && performance.now() < deadline)
       await sleep(SETTLE_LOOK_MS);
-    if (!DOWN.has(supervisor.state)) return;
-    throw new AppError('WORKER_FAILED', `The worker could not be started: ${supervisor.reason}`, {
+    if (!DOWN.has(supervisor.state) && supervisor.lives > before) return;
+    const why = supervisor.lives > before ? supervisor.reason : 'the one before has not ended yet';
+    throw new AppError('WORKER_FAILED', `The worker could not be started: ${why}`, {
       hint: 'Look at its log: mem-agent worker logs',
     });
   }

@@ -3,12 +3,14 @@
 import { AppError } from '../lib/app-error.ts';
 import { endFamily } from './end-family.ts';
 import type { IdentityFile } from './identity-file.ts';
+import { isAlive } from './process-family.ts';
 import type { FindFamily } from './process-family.ts';
 
 export interface SweepOptions {
   identityFile: IdentityFile;
   findFamily: FindFamily;
   graceMs: number;
+  killWaitMs?: number;
 }
 
 export interface Swept {
@@ -17,14 +19,19 @@ export interface Swept {
   gpuUsedBytes: number;
 }
 
-/** What was ended, null when there was nothing. Throws WORKER_FAILED when one can't be: starting another beside it would break both. */
-export async function sweepWorker({ identityFile, findFamily, graceMs }: SweepOptions): Promise<Swept | null> {
+/** What was ended, null when there was nothing. Throws WORKER_FAILED when it can't or mustn't be: a second would break both. */
+export async function sweepWorker({ identityFile, ...how }: SweepOptions): Promise<Swept | null> {
   const identity = identityFile.read();
   if (identity === null) return null;
-  const { mark, pid, startToken } = identity;
+  const { mark, pid, startToken, supervisor } = identity;
+  if (supervisor.pid !== process.pid && isAlive(supervisor)) {
+    throw new AppError('WORKER_FAILED', `Another process supervises this worker (pid ${supervisor.pid})`, {
+      hint: 'Use that one by worker.supervisor = "process", or stop it',
+    });
+  }
   const family = { mark, leader: pid === null ? null : { pid, startToken } };
-  const found = findFamily(family).length;
-  const left = await endFamily({ family, findFamily, graceMs, leaderFirst: false });
+  const found = how.findFamily(family).length;
+  const left = await endFamily({ family, leaderFirst: false, ...how });
   if (left.length > 0) {
     throw new AppError(
       'WORKER_FAILED',

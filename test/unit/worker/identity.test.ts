@@ -92,6 +92,30 @@ test('a number that was given away again is not touched', async () => {
   await ended;
 });
 
+test('while another supervisor lives, its engine is not ours to end', async () => {
+  using home = tempDirectory();
+  const identityFile = createIdentityFile(home.path, 'worker');
+  const mark = randomUUID();
+  const engine = startSleeper(mark);
+  const supervisor = startSleeper(null);
+  identityFile.write({ ...FACTS, mark, pid: engine.pid, startToken: engine.startToken });
+  const path = `${home.path}/worker.worker.json`;
+  const identity = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(
+    path,
+    JSON.stringify({ ...identity, supervisor: { pid: supervisor.pid, startToken: supervisor.startToken } }),
+  );
+  await assert.rejects(sweepWorker({ identityFile, findFamily, graceMs: 2000 }), {
+    code: 'WORKER_FAILED',
+    message: `Another process supervises this worker (pid ${supervisor.pid})`,
+  });
+  assert.ok(readProcess(engine.pid)?.isZombie === false);
+  process.kill(supervisor.pid, 'SIGKILL');
+  await supervisor.ended;
+  assert.equal((await sweepWorker({ identityFile, findFamily, graceMs: 2000 }))?.processes, 1);
+  await engine.ended;
+});
+
 test('what does not end keeps its record, and no other is started beside it', async () => {
   using home = tempDirectory();
   const identityFile = createIdentityFile(home.path, 'worker');
@@ -104,7 +128,7 @@ test('what does not end keeps its record, and no other is started beside it', as
     looks += 1;
     return [{ ...immortal, pid: 999_999_999, groupId: 999_999_999 }];
   };
-  await assert.rejects(sweepWorker({ identityFile, findFamily: findImmortal, graceMs: 100 }), {
+  await assert.rejects(sweepWorker({ identityFile, findFamily: findImmortal, graceMs: 100, killWaitMs: 300 }), {
     code: 'WORKER_FAILED',
     message: /pid 999999999/,
   });

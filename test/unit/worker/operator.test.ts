@@ -1,6 +1,12 @@
 // An operator's wishes, the end of the daemon, and a server that is only watched.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { createIdentityFile } from '../../../src/worker/identity-file.ts';
+import { MARK_VARIABLE } from '../../../src/worker/process-family.ts';
+import { readProcess } from '../../../src/worker/process-table.ts';
 import { createEngineControl } from '../../helpers/engine/engine-control.ts';
 import { startEngine } from '../../helpers/engine/start-engine.ts';
 import { until } from '../../helpers/until.ts';
@@ -74,9 +80,37 @@ test('closing comes through in every state', async () => {
     assert.equal(fixture.state(), 'stopped');
     assert.deepEqual(fixture.strays(), []);
   }
+  await using asleep = openTestWorker({ options: { idleUnloadMs: 100, args: ['--enable-sleep-mode'] } });
+  asleep.worker.start();
+  await until('asleep', () => asleep.worker.status().lease === 'sleep');
+  await asleep.worker[Symbol.asyncDispose]();
+  assert.equal(asleep.state(), 'stopped');
+  assert.deepEqual(asleep.strays(), []);
   await using unused = openTestWorker();
   await unused.worker[Symbol.asyncDispose]();
   assert.equal(unused.state(), 'stopped');
+});
+
+test('a watched server in the place of an engine: what a killed supervisor left is ended first', async () => {
+  await using engine = await startEngine({});
+  await using fixture = openTestWorker({ options: { profile: 'external', listen: engine.baseUrl } });
+  const mark = randomUUID();
+  const left = spawn('/bin/sleep', ['60'], { detached: true, stdio: 'ignore', env: { [MARK_VARIABLE]: mark } });
+  const ended = once(left, 'exit');
+  const { runtimeDirectory, name } = fixture.options;
+  createIdentityFile(runtimeDirectory, name).write({
+    mark,
+    pid: left.pid ?? 0,
+    startToken: readProcess(left.pid ?? 0)?.startToken ?? '',
+    gpuUsedBytes: 0,
+    profile: 'vllm',
+    baseUrl: '',
+    startedIso: '',
+  });
+  fixture.worker.start();
+  await fixture.untilState('ready');
+  await ended;
+  assert.ok(fixture.events.some((event) => event.kind === 'swept'));
 });
 
 test('an external server is watched, never touched, and trusted again by itself', async () => {

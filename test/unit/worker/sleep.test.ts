@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEngineControl } from '../../helpers/engine/engine-control.ts';
 import { until } from '../../helpers/until.ts';
+import { TurnedClock } from '../worker-watch/turned-clock.ts';
 import { askEngine } from './ask-engine.ts';
 import { openTestWorker } from './worker-fixture.ts';
 
@@ -58,7 +59,7 @@ test('no engine is unloaded while it answers', async () => {
   await fixture.untilState('ready');
   await createEngineControl(worker.status().baseUrl ?? '').setFaults({ ttftMs: 1500 });
   assert.equal(await askEngine(worker), 'ok');
-  assert.deepEqual(fixture.states(), ['starting', 'loading', 'ready', 'busy', 'ready']);
+  assert.deepEqual(fixture.states(), ['starting', 'loading', 'ready']);
 });
 
 test('who waits can go, and a wake that fails says when to come back', async () => {
@@ -93,6 +94,24 @@ test('who waits can go, and a wake that fails says when to come back', async () 
     worker.wake(never(), () => undefined),
     { code: 'MODEL_UNAVAILABLE' },
   );
+});
+
+test('a long sleep is no long load: its time begins with the wake', async () => {
+  const clock = new TurnedClock();
+  await using fixture = openTestWorker({
+    options: { idleUnloadMs: 600_000, canaryIdleMs: 3_600_000, args: ['--enable-sleep-mode'] },
+    ports: { clock },
+  });
+  const { worker } = fixture;
+  worker.start();
+  await fixture.untilState('ready');
+  clock.forward(600_001);
+  await until('asleep', () => worker.status().lease === 'sleep');
+  clock.forward(48 * 3_600_000);
+  await worker.wake(never(), () => undefined);
+  const started = fixture.events.flatMap((event) => (event.kind === 'started' ? [event.durationMs] : []));
+  assert.deepEqual(started, [0, 0]);
+  assert.equal(worker.status().restarts, 0);
 });
 
 test('an engine that dies in its sleep is loaded for the next question, and is no failure', async () => {
