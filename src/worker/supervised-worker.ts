@@ -156,7 +156,8 @@ export class SupervisedWorker implements Worker {
     const loadMs = supervisor.lastLoadMs ?? UNKNOWN_LOAD_MS;
     const waitMs = (retryInMs ?? 0) + Math.max(0, loadMs - (run?.elapsedMs ?? 0));
     const retryAfterS = Math.max(1, Math.ceil(waitMs / 1000));
-    return { reason: `the worker ${this.name} is ${state.replace('_', ' ')}: ${reason}`, retryAfterS };
+    const who = this.name === 'worker' ? 'the worker' : `the worker ${this.name}`;
+    return { reason: `${who} is in state ${state}: ${reason}`, retryAfterS };
   }
 
   async wake(signal: AbortSignal, onProgress: (message: string) => void): Promise<void> {

@@ -2,8 +2,9 @@
 // Guarantee: resolves only when nothing of it is left; what its record doesn't prove to be ours is left alone.
 import { AppError } from '../lib/app-error.ts';
 import { endFamily } from './end-family.ts';
+import { createIdentityFile } from './identity-file.ts';
 import type { IdentityFile } from './identity-file.ts';
-import { isAlive } from './process-family.ts';
+import { findFamily, isAlive } from './process-family.ts';
 import type { FindFamily } from './process-family.ts';
 
 export interface SweepOptions {
@@ -43,4 +44,14 @@ export async function sweepWorker({ identityFile, ...how }: SweepOptions): Promi
   }
   identityFile.remove();
   return found === 0 ? null : { processes: found, gpuUsedBytes: identity.gpuUsedBytes };
+}
+
+/** For a daemon that has no worker any more: ends what a killed one of this name left. */
+export async function sweepLeftWorker(options: {
+  runtimeDirectory: string;
+  name: string;
+  graceMs: number;
+}): Promise<Swept | null> {
+  const identityFile = createIdentityFile(options.runtimeDirectory, options.name);
+  return await sweepWorker({ identityFile, findFamily, graceMs: options.graceMs });
 }

@@ -80,7 +80,7 @@ test('a crash while it loads says what it printed last', async () => {
   assert.match(lastFailure?.logTail.join('\n') ?? '', /CUDA out of memory/);
   assert.ok(retryInMs !== null && retryInMs > 20_000 && retryInMs <= 60_000);
   const { reason: said, retryAfterS } = worker.unavailable();
-  assert.match(said, /worker is backoff/);
+  assert.match(said, /^the worker is in state backoff: it ended by itself/);
   assert.ok(retryAfterS >= 30);
 });
 

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { createIdentityFile } from '../../../src/worker/identity-file.ts';
 import { findFamily, MARK_VARIABLE } from '../../../src/worker/process-family.ts';
 import { readProcess } from '../../../src/worker/process-table.ts';
-import { sweepWorker } from '../../../src/worker/sweep-worker.ts';
+import { sweepLeftWorker, sweepWorker } from '../../../src/worker/sweep-worker.ts';
 import { tempDirectory } from '../../helpers/run-main.ts';
 
 const FACTS = {
@@ -77,7 +77,8 @@ test('a record from before there was a pid finds what carries the mark', async (
   const mark = randomUUID();
   const { ended } = startSleeper(mark);
   identityFile.write({ ...FACTS, mark, pid: null });
-  assert.equal((await sweepWorker({ identityFile, findFamily, graceMs: 2000 }))?.processes, 1);
+  const swept = await sweepLeftWorker({ runtimeDirectory: home.path, name: 'worker', graceMs: 2000 });
+  assert.equal(swept?.processes, 1);
   await ended;
 });
 
