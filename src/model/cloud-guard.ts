@@ -5,7 +5,7 @@ import { AppError } from '../lib/app-error.ts';
 import { estimateMessagesTokens } from '../lib/token-estimate.ts';
 import type { PrivacyScreen, ScreenSession } from '../privacy/create-privacy-screen.ts';
 import type { ChatMessage, ChatReply, ChatRequest, CloudReservation } from './chat-backend.ts';
-import { isUncharged } from './model-error.ts';
+import { costOfFailure } from './model-error.ts';
 
 /** In US dollars; what an answer costs at most. */
 export interface CloudPrice {
@@ -80,7 +80,7 @@ export function createCloudGuard({ screen, maxRuns = DEFAULT_MAX_RUNS }: CloudGu
         hold.settle(costUsd);
         return { ...reply, text: session.restore(reply.text), costUsd };
       } catch (error) {
-        hold.settle(isUncharged(error) ? 0 : maxCostUsd);
+        hold.settle(costOfFailure(error) ?? maxCostUsd);
         throw error;
       } finally {
         request.signal.removeEventListener('abort', onAbort);

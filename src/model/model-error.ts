@@ -6,18 +6,18 @@ import type { AppErrorOptions, ErrorCode } from '../lib/app-error.ts';
 export type Blame = 'backend' | 'busy' | 'request';
 
 export interface ModelErrorOptions extends AppErrorOptions {
-  /** Nothing was generated, so nothing is charged: the request never arrived, or an error came instead of an answer. */
-  isUncharged?: boolean;
+  /** What it has cost all the same: 0 when the request never arrived or an error came instead of an answer. */
+  costUsd?: number | undefined;
 }
 
 export class ModelError extends AppError {
   readonly blame: Blame;
-  readonly isUncharged: boolean;
+  readonly costUsd: number | undefined;
 
   constructor(blame: Blame, code: ErrorCode, message: string, options: ModelErrorOptions = {}) {
     super(code, message, options);
     this.blame = blame;
-    this.isUncharged = options.isUncharged ?? false;
+    this.costUsd = options.costUsd;
   }
 }
 
@@ -26,9 +26,9 @@ export function blameOf(error: AppError): Blame {
   return error instanceof ModelError ? error.blame : 'backend';
 }
 
-/** False also when nobody knows. */
-export function isUncharged(error: unknown): boolean {
-  return error instanceof ModelError && error.isUncharged;
+/** In US dollars; undefined when nobody knows. */
+export function costOfFailure(error: unknown): number | undefined {
+  return error instanceof ModelError ? error.costUsd : undefined;
 }
 
 /** Seconds from a `Retry-After` header: a number or a date; undefined when it is neither. */

@@ -18,31 +18,31 @@ export function httpFailure(
   status: number,
   error: ServerError,
   context: FailureContext,
-  { retryAfter, isUncharged = false }: { retryAfter?: string | undefined; isUncharged?: boolean } = {},
+  { retryAfter, costUsd }: { retryAfter?: string | undefined; costUsd?: number | undefined } = {},
 ): ModelError {
   const reason = clean(error.message, context);
   const said = `The model server ${context.server} answered ${status}${reason === '' ? '' : `: ${reason}`}`;
   if (status === 401 || status === 403) {
     return new ModelError('backend', 'MODEL_FAILED', said, {
       hint: 'Check model.api_key or model.api_key_file',
-      isUncharged,
+      costUsd,
     });
   }
   if (status === 402)
     return new ModelError('backend', 'MODEL_FAILED', said, {
       hint: 'Add credit, or choose another backend',
-      isUncharged,
+      costUsd,
     });
   if (status === 404) {
     return new ModelError('backend', 'MODEL_FAILED', said, {
       hint: 'Check model.name and that model.base_url ends in the API path, usually /v1',
-      isUncharged,
+      costUsd,
     });
   }
   if (/context length|context_length|too many tokens|maximum.{0,20}tokens/i.test(error.message)) {
     return new ModelError('request', 'MODEL_FAILED', said, {
       hint: "Set model.context_tokens to the server's own limit",
-      isUncharged,
+      costUsd,
     });
   }
   if (status === 408 || status === 429 || status >= 500) {
@@ -50,13 +50,13 @@ export function httpFailure(
     const wait = retryAfterS === undefined ? 'in a moment' : `after ${retryAfterS} s`;
     return new ModelError(status === 429 ? 'busy' : 'backend', 'MODEL_UNAVAILABLE', said, {
       hint: `Try again ${wait}; the server's own log says more`,
-      isUncharged,
+      costUsd,
       ...(retryAfterS !== undefined && { retryAfterS }),
     });
   }
   return new ModelError('request', 'MODEL_FAILED', said, {
     hint: 'The server refused the request; its own log says more',
-    isUncharged,
+    costUsd,
   });
 }
 
@@ -71,7 +71,7 @@ export function connectionFailure(error: unknown, context: FailureContext): AppE
     {
       hint: 'Check that it runs and that model.base_url is right',
       cause: error,
-      isUncharged: NEVER_SENT.test(code),
+      ...(NEVER_SENT.test(code) && { costUsd: 0 }),
     },
   );
 }

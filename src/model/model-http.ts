@@ -57,7 +57,7 @@ export class ModelHttp implements AsyncDisposable {
   readonly #prefix: string;
   readonly #headers: Record<string, string>;
 
-  constructor(options: OpenAiOptions) {
+  constructor(options: Pick<OpenAiOptions, 'baseUrl' | 'apiKey' | 'maxConnections' | 'connectTimeoutMs'>) {
     const { origin, socketPath, prefix } = parseBaseUrl(options.baseUrl);
     this.#prefix = prefix;
     this.#headers = { accept: 'application/json, text/event-stream', 'user-agent': 'mem-agent' };

@@ -6,7 +6,7 @@ import { AppError } from '../lib/app-error.ts';
 import { estimateMessagesTokens, estimateTokens } from '../lib/token-estimate.ts';
 import type { BackendStatus, ChatBackend, ChatReply, ChatRequest } from './chat-backend.ts';
 import { parseErrorBody } from './chat-chunk.ts';
-import { isUncharged, ModelError } from './model-error.ts';
+import { costOfFailure, ModelError } from './model-error.ts';
 import { ModelDiscovery } from './model-discovery.ts';
 import { clean, connectionFailure, httpFailure } from './model-failure.ts';
 import type { FailureContext } from './model-failure.ts';
@@ -96,7 +96,7 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
       context,
       paid,
       stallTimeoutMs,
-      failure: (status, error, _chunk, isUncharged) => httpFailure(status, error, context, { isUncharged }),
+      failure: (status, error, _chunk, costUsd) => httpFailure(status, error, context, { costUsd }),
     });
     const estimated = {
       inputTokens: estimateMessagesTokens(request.messages),
@@ -131,7 +131,7 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
       return await this.#send(request, await this.#modelName(), limits);
     }
     const retryAfter = headerOf(response, 'retry-after');
-    throw httpFailure(response.statusCode, error, this.#context, { retryAfter, isUncharged: true });
+    throw httpFailure(response.statusCode, error, this.#context, { retryAfter, costUsd: 0 });
   }
 
   /** Servers close idle connections just when we use them: one more try costs nothing, nothing has happened yet. */
@@ -144,7 +144,7 @@ export class OpenAiBackend implements ChatBackend, AsyncDisposable {
       const failure = connectionFailure(error, this.#context);
       if (failure.message.includes('UND_ERR_CONNECT_TIMEOUT')) throw failure;
       // What may have arrived, and cost money, is not sent again behind the back of whoever set money aside for it.
-      if (this.#options.trust === 'cloud' && !isUncharged(failure)) throw failure;
+      if (this.#options.trust === 'cloud' && costOfFailure(failure) !== 0) throw failure;
       this.#options.onEvent?.({ kind: 'retried', reason: failure.message });
       return await this.#http.request(post);
     }

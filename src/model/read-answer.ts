@@ -30,8 +30,8 @@ export interface Reading {
   /** Read on when the rest is of no use: it is paid for. */
   paid: boolean;
   stallTimeoutMs: number;
-  /** What an error inside an answer becomes; `isUncharged` while nothing has been generated. */
-  failure(status: number, error: ServerError, chunk: ChatChunk, isUncharged: boolean): AppError;
+  /** What an error inside an answer becomes; it costs 0 while nothing has been generated, later nobody knows. */
+  failure(status: number, error: ServerError, chunk: ChatChunk, costUsd: 0 | undefined): AppError;
   /** Looks at each piece before its text counts; throws for an answer that must not be believed. */
   check?(chunk: ChatChunk): void;
 }
@@ -94,7 +94,8 @@ class AnswerReader {
   #take(data: string): ChatChunk {
     const { context, failure, check } = this.#reading;
     const chunk = parseChunk(data);
-    if (chunk.error !== null) throw failure(chunk.error.status ?? 502, chunk.error, chunk, this.#text.isEmpty);
+    const costUsd = this.#text.isEmpty ? 0 : undefined;
+    if (chunk.error !== null) throw failure(chunk.error.status ?? 502, chunk.error, chunk, costUsd);
     check?.(chunk);
     if (chunk.finishReason === 'error') throw brokenOff(context);
     if (chunk.finishReason === 'content_filter') {

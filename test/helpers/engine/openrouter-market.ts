@@ -20,6 +20,12 @@ export interface OpenRouterModel {
   id: string;
   contextTokens: number;
   endpoints: OpenRouterEndpoint[];
+  /** The name it answers under, and is listed with beside its id. */
+  slug?: string;
+  /** Answers as this model all the same. */
+  posesAs?: string;
+  /** More that its answers say of themselves. */
+  says?: Record<string, unknown>;
 }
 
 export interface OpenRouterEndpoint {

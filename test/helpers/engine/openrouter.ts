@@ -65,8 +65,12 @@ function dialectOf(route: Route | Refusal): Dialect {
     },
     refuse: (body) => (isRoute ? tooDear(route, body) : route),
     finishUsage: (usage) => (isRoute ? charge(route, usage) : usage),
-    extra: () => (isRoute ? { model: route.model.id, provider: route.endpoint.provider } : {}),
+    extra: () => (isRoute ? originOf(route) : {}),
   };
+}
+
+function originOf({ model, endpoint }: Route): Record<string, unknown> {
+  return { model: model.posesAs ?? model.slug ?? model.id, provider: endpoint.provider, ...model.says };
 }
 
 /** The account pays in advance: what the answer may cost at most must be there. */
@@ -142,11 +146,11 @@ function sendKey({ response }: EngineCall): void {
   });
 }
 
-function describe({ id, contextTokens, endpoints }: OpenRouterMarket['models'][number]): unknown {
+function describe({ id, slug, contextTokens, endpoints }: OpenRouterMarket['models'][number]): unknown {
   const [cheapest] = endpoints.toSorted((a, b) => a.promptUsdPerMillion - b.promptUsdPerMillion);
   return {
     id,
-    canonical_slug: id,
+    canonical_slug: slug ?? id,
     name: id,
     created: 1_780_000_000,
     context_length: contextTokens,

@@ -121,8 +121,10 @@ test('the cost: what the server says, else the dearest price of its tokens, else
     settled(async () => {
       throw error;
     });
-  const [[unsent]] = await failed(new ModelError('backend', 'MODEL_UNAVAILABLE', 'm', { isUncharged: true }));
+  const [[unsent]] = await failed(new ModelError('backend', 'MODEL_UNAVAILABLE', 'm', { costUsd: 0 }));
   assert.equal(unsent, 0);
+  const [[known]] = await failed(new ModelError('backend', 'MODEL_FAILED', 'm', { costUsd: 0.125 }));
+  assert.equal(known, 0.125);
   for (const error of [new ModelError('backend', 'MODEL_UNAVAILABLE', 'm'), new AppError('MODEL_PROTOCOL', 'm')]) {
     const [[unknown], reserved] = await failed(error);
     assert.equal(unknown, reserved);
