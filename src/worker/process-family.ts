@@ -22,7 +22,8 @@ export type FindFamily = (family: FamilyMark) => ProcessRow[];
 export const findFamily: FindFamily = ({ mark, leader }) => {
   const rows = readProcessTable().filter((row) => !row.isZombie);
   const ourselves = ancestorsAndSelf(rows);
-  const others = rows.filter((row) => !ourselves.has(row.pid));
+  // Who is older than the leader can't be of its family; reading everybody's environment would take long.
+  const others = rows.filter((row) => !ourselves.has(row.pid) && !isOlder(row, leader));
   const marked = others.filter((row) => hasVariable(row.pid, MARK_VARIABLE, mark));
   const members = new Map<number, ProcessRow>();
   if (leader !== null) {
@@ -60,6 +61,11 @@ export function signalQuietly(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void 
     // ESRCH: it is gone already, which is what was wanted. EPERM: what remains of the group is not ours to end.
     if (!['ESRCH', 'EPERM'].includes(systemErrorCode(error) ?? '')) throw error;
   }
+}
+
+/** Where start times are counts of ticks; elsewhere nobody is known to be. */
+function isOlder(row: ProcessRow, leader: FamilyMark['leader']): boolean {
+  return leader !== null && Number(row.startToken) < Number(leader.startToken);
 }
 
 function addDescendants(members: Map<number, ProcessRow>, rows: readonly ProcessRow[]): void {
