@@ -8,11 +8,12 @@ import type { Metrics } from '../telemetry/metrics-registry.ts';
 import { connectWorker } from '../worker/connect-worker.ts';
 import { openWorker } from '../worker/open-worker.ts';
 import { ReplaceableWorker } from '../worker/replaceable-worker.ts';
+import { sweepLeftWorker } from '../worker/sweep-worker.ts';
 import type { WorkerEvent } from '../worker/worker-event.ts';
 import type { Worker } from '../worker/worker.ts';
 import { collectWorker, measureWorker } from './measure-worker.ts';
 import { observeWorker, passOnWorkerLine } from './observe-worker.ts';
-import { workerOptionsOf } from './worker-options-of.ts';
+import { WORKER_NAME, workerOptionsOf } from './worker-options-of.ts';
 
 export interface ModelWorker extends AsyncDisposable {
   /** null when none is configured. */
@@ -21,12 +22,28 @@ export interface ModelWorker extends AsyncDisposable {
   reload(next: Config): void;
 }
 
+const LEFT_WORKER_GRACE_MS = 10_000;
+
+/** A daemon that was killed and then told to have no worker any more leaves one behind. */
+function endLeftWorker({ runtime }: Config, logger: Logger): void {
+  sweepLeftWorker({ runtimeDirectory: runtime.dir, name: WORKER_NAME, graceMs: LEFT_WORKER_GRACE_MS }).then(
+    (swept) => {
+      if (swept !== null) logger.warn({ component: 'worker', processes: swept.processes }, 'a left worker was ended');
+    },
+    (error: unknown) => {
+      const { code, userMessage } = toAppError(error);
+      logger.error({ component: 'worker', code, reason: userMessage }, 'a left worker was not ended');
+    },
+  );
+}
+
 export function openModelWorker(
   config: Config,
   { clock, logger, metrics }: { clock: Clock; logger: Logger; metrics: Metrics },
 ): ModelWorker {
   const options = workerOptionsOf(config);
   if (options === null) {
+    endLeftWorker(config, logger);
     return { worker: null, reload: () => undefined, [Symbol.asyncDispose]: async () => undefined };
   }
   const onEvent = (event: WorkerEvent): void => {

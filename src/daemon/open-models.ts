@@ -9,6 +9,9 @@ import type { ChatBackend } from '../model/chat-backend.ts';
 import type { CloudGuard, CloudPrice } from '../model/cloud-guard.ts';
 import { LiveBackend } from '../model/live-backend.ts';
 import { defaultOpenAiOptions, judgeTrust, type OpenAiOptions } from '../model/openai-options.ts';
+import { openOpenRouterBackend } from '../model/openrouter/openrouter-backend.ts';
+import { startKeyWatch } from '../model/openrouter/openrouter-key.ts';
+import { defaultOpenRouterOptions } from '../model/openrouter/openrouter-options.ts';
 import { createModelRouter, type ModelRouter } from '../model/router/model-router.ts';
 import type { ModelRoute } from '../model/router/router-options.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -65,11 +68,8 @@ export function openModels(settings: ReloadableConfig, ports: ModelsPorts, stack
   return { router, builtin, servers };
 }
 
-function openServers(
-  settings: ReloadableConfig,
-  { logger, worker, guard }: ModelsPorts,
-  stack: AsyncDisposableStack,
-): ModelServer[] {
+function openServers(settings: ReloadableConfig, ports: ModelsPorts, stack: AsyncDisposableStack): ModelServer[] {
+  const { logger, worker, guard } = ports;
   const { config } = settings;
   const priceOf = (paid: boolean): CloudPrice => ({
     promptUsdPerMillion: paid ? config.openrouter.maxPricePromptUsd : 0,
@@ -126,7 +126,48 @@ function openServers(
       })),
     );
   }
+  if (config.openrouter.apiKey !== '') servers.push(openOpenRouter(settings, ports, stack));
   return servers;
+}
+
+/** The last resort: only with a key of ours, and then only for callers with consent and money. */
+function openOpenRouter(
+  { config }: ReloadableConfig,
+  { clock, guard, metrics }: ModelsPorts,
+  stack: AsyncDisposableStack,
+): ModelServer {
+  const { model, openrouter } = config;
+  const backend = stack.use(
+    openOpenRouterBackend({
+      ...defaultOpenRouterOptions,
+      baseUrl: openrouter.baseUrl,
+      apiKey: openrouter.apiKey,
+      models: openrouter.models,
+      zdr: openrouter.zdr,
+      dataCollection: openrouter.dataCollection,
+      allowFallbacks: openrouter.allowFallbacks,
+      maxPrice: {
+        promptUsdPerMillion: openrouter.maxPricePromptUsd,
+        completionUsdPerMillion: openrouter.maxPriceCompletionUsd,
+      },
+      guard,
+      temperature: model.temperature,
+      topP: model.topP,
+      requestTimeoutMs: model.requestTimeoutMs,
+      clock,
+    }),
+  );
+  stack.use(
+    startKeyWatch({
+      check: () => backend.checkKey(),
+      intervalMs: openrouter.keyCheckMs,
+      onStatus: ({ remainingUsd }) => {
+        if (remainingUsd !== null) metrics.workers.setCloudCredit(remainingUsd);
+      },
+    }),
+  );
+  const route = { backend, priority: openrouter.priority, worker: null, isPaid: true, trust: 'cloud' as const };
+  return { route, listModels: () => backend.listModels() };
 }
 
 function optionsOf(entry: BackendEntry): Pick<OpenAiOptions, 'baseUrl' | 'trust' | 'paid' | 'apiKey' | 'model'> {

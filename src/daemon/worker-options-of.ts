@@ -2,6 +2,9 @@
 import type { Config } from '../config/config.ts';
 import type { WorkerOptions } from '../worker/worker-options.ts';
 
+/** Label of its log lines and metrics, and of its record on disk. */
+export const WORKER_NAME = 'worker';
+
 /** null when no worker is configured. */
 export function workerOptionsOf({ worker, model, runtime }: Config): WorkerOptions | null {
   const { profile, supervisor: _supervisor, socket: _socket, apiKeyFile: _apiKeyFile, priority: _priority } = worker;
@@ -9,7 +12,7 @@ export function workerOptionsOf({ worker, model, runtime }: Config): WorkerOptio
   const loaded = modelToLoad(worker.model, model.name, profile);
   return {
     ...worker,
-    name: 'worker',
+    name: WORKER_NAME,
     profile,
     model: loaded,
     servedName: servedName(worker.servedName, loaded, profile),
