@@ -30,6 +30,10 @@ export interface CloudGuard {
     target: CloudTarget,
     send: (screened: ChatRequest) => Promise<ChatReply>,
   ): Promise<ChatReply>;
+  /** A note of which the run sees the whole or a part: its secrets are known from now on, whatever the part. */
+  observe(runId: string, text: string): void;
+  /** The run is over. */
+  forget(runId: string): void;
 }
 
 export interface CloudGuardOptions {
@@ -56,6 +60,8 @@ export function createCloudGuard({ screen, maxRuns = DEFAULT_MAX_RUNS }: CloudGu
   }
 
   return {
+    observe: (runId, text) => sessionOf(runId).learn(text),
+    forget: (runId) => void sessions.delete(runId),
     async ask(request, target, send) {
       const { cloud, ...rest } = request;
       if (cloud?.consent !== true) throw consentRequired(target.backend);

@@ -32,6 +32,11 @@ export interface Redacted {
 export interface ScreenSession {
   /** `stage` says for the metric where the text came from. Throws PRIVACY_REFUSED. */
   redact(text: string, stage?: string): Redacted;
+  /**
+   * Learns the secrets of a text that stays here, so that they are known in any part of it: a value that a block has
+   * taken out of its note no longer stands beside its name. Never throws; what can't be learnt in full refuses `redact`.
+   */
+  learn(text: string): void;
   /** Throws PRIVACY_REFUSED for a placeholder that was never given, or a value that can't stand where it is wanted. */
   restore(text: string): string;
   /** Grows with each value withheld: texts redacted before may hold it still. */
@@ -40,6 +45,8 @@ export interface ScreenSession {
 
 const MAX_VALUES = 2000;
 const LONGEST_TEXT = 4_000_000;
+/** In characters: more than a whole conversation. */
+const MOST_REMEMBERED = 1_000_000;
 /** Long enough to be itself wherever it stands, as part of a longer word too. */
 const UNMISTAKABLE = 16;
 
@@ -58,6 +65,9 @@ class Session implements ScreenSession {
   readonly #counts = new Map<string, number>();
   /** The same messages come again with each turn. */
   readonly #done = new Map<string, Redacted>();
+  #doneCharacters = 0;
+  readonly #learnt = new Set<string>();
+  #isBlind = false;
 
   constructor(matcher: RuleMatcher, onRedaction: NonNullable<PrivacyScreenOptions['onRedaction']>) {
     this.#matcher = matcher;
@@ -72,6 +82,7 @@ class Session implements ScreenSession {
     const done = this.#done.get(text);
     if (done !== undefined) return done;
     if (text.length > LONGEST_TEXT) throw refused('it is too long to be looked through');
+    if (this.#isBlind) throw refused('a note of this run could not be looked through');
     const ranges = merge(this.#find(text, stage));
     let clean = '';
     let from = 0;
@@ -80,8 +91,21 @@ class Session implements ScreenSession {
       from = end;
     }
     const redacted = { text: clean + text.slice(from), redactions: ranges.length };
-    this.#done.set(text, redacted);
+    this.#remember(text, redacted);
     return redacted;
+  }
+
+  learn(text: string): void {
+    if (this.#learnt.has(text)) return;
+    this.#learnt.add(text);
+    try {
+      if (text.length > LONGEST_TEXT) throw refused('it is too long to be looked through');
+      const { views, joined } = viewsOf(text);
+      for (const { kind, value } of findSecrets(views, joined)) this.#learn(kind, value, 'note');
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.#isBlind = true;
+    }
   }
 
   restore(text: string): string {
@@ -101,8 +125,7 @@ class Session implements ScreenSession {
   }
 
   #find(text: string, stage: string): SecretRange[] {
-    const views = decodedViews(text);
-    const joined = views.map(joinedView).filter((view) => view !== undefined);
+    const { views, joined } = viewsOf(text);
     const literal = [...text.matchAll(PLACEHOLDER)].map(({ index, 0: written }) => ({
       kind: 'placeholder',
       start: index,
@@ -117,8 +140,19 @@ class Session implements ScreenSession {
     if (this.#known.has(value)) return;
     if (this.#known.size >= MAX_VALUES) throw refused(`it holds more than ${MAX_VALUES} secrets`);
     this.#known.set(value, kind);
-    this.#done.clear();
+    this.#forget();
     this.#onRedaction({ stage, kind });
+  }
+
+  #remember(text: string, redacted: Redacted): void {
+    if (this.#doneCharacters > MOST_REMEMBERED) this.#forget();
+    this.#done.set(text, redacted);
+    this.#doneCharacters += text.length;
+  }
+
+  #forget(): void {
+    this.#done.clear();
+    this.#doneCharacters = 0;
   }
 
   *#findKnown(views: readonly TextView[]): Generator<SecretRange> {
@@ -143,6 +177,11 @@ class Session implements ScreenSession {
     this.#values.set(placeholder, value);
     return placeholder;
   }
+}
+
+function viewsOf(text: string): { views: TextView[]; joined: TextView[] } {
+  const views = decodedViews(text);
+  return { views, joined: views.map(joinedView).filter((view) => view !== undefined) };
 }
 
 /** In order, overlapping ones as one; the longest gives the kind. */

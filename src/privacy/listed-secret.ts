@@ -90,7 +90,7 @@ function isShort(text: string): boolean {
 
 function isValue(text: string): boolean {
   const [first = ''] = text.toLowerCase().split(/[\s,.;]+/);
-  return text.length >= 3 && !NO_SECRET.has(first) && !/^\[\[|^https?:/.test(text);
+  return text.length >= 3 && !NO_SECRET.has(first) && !/^\[\[|^https?:|^\S+@\S+$/.test(text);
 }
 
 function asSecret({ text, start }: Line): SecretRange {

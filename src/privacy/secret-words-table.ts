@@ -36,7 +36,7 @@ export const SECRET_TITLE = new RegExp(
 
 /** In a list of logins these items are not the secret. */
 export const PUBLIC_ITEM =
-  /^(?:user(?:[ _-]?name)?|log-?in|e-?mail|mail|url|web(?:site)?|site|host|server|port|name|account|ssid|network|phone|date|updated|created|changed|expires|owner|note|notes|hint|where|place)\b/i;
+  /^(?:user(?:[ _-]?name)?|log-?in|url|web(?:site)?|site|host|server|port|name|account|ssid|network|phone|date|updated|created|changed|expires|owner|note|notes|hint|where|place)\b/i;
 
 /** First words of what says where a secret is, or that there is none. */
 export const NO_SECRET = new Set(

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { AgentResult } from '../../src/agent/ports.ts';
 import { createCloudPermit } from '../../src/auth/cloud-permit.ts';
@@ -27,7 +28,12 @@ import type { RealAgent } from '../helpers/real-agent.ts';
 
 /** The planted bug: everything passes as it is. */
 const SCREEN_OFF: PrivacyScreen = {
-  open: () => ({ withheld: 0, redact: (text) => ({ text, redactions: 0 }), restore: (text) => text }),
+  open: () => ({
+    withheld: 0,
+    learn: () => undefined,
+    redact: (text) => ({ text, redactions: 0 }),
+    restore: (text) => text,
+  }),
 };
 const RULE_WORDS = ['Project Nightjar', 'Olsen'];
 const RULES = parsePrivacyRules(RULE_WORDS.map((word) => `redact ${word}`).join('\n'), 'rules');
@@ -42,17 +48,18 @@ interface CloudAgent extends AsyncDisposable {
 async function openCloudAgent(screen: PrivacyScreen, script: EngineScript): Promise<CloudAgent> {
   await using opening = new AsyncDisposableStack();
   const cloud = opening.use(await startEngine({ kind: 'openrouter', script }));
+  const guard = createCloudGuard({ screen });
   const backend = opening.use(
     openOpenRouterBackend({
       ...defaultOpenRouterOptions,
       baseUrl: cloud.baseUrl,
       apiKey: defaultMarket.apiKey,
       models: ['vendor/large'],
-      guard: createCloudGuard({ screen }),
+      guard,
       clock: systemClock,
     }),
   );
-  const agent = opening.use(await openRealAgent({}, { backend }));
+  const agent = opening.use(await openRealAgent({}, { backend, onText: (runId, text) => guard.observe(runId, text) }));
   const spending = createCloudSpending({ spentMicroUsd: () => 0, clock: systemClock });
   const stack = opening.move();
   return {
@@ -137,6 +144,28 @@ test('with the screen on not one of them arrives', async () => {
   const { found, sizeBytes, withheld } = await runWithPlanted(screenOn());
   assert.deepEqual(found, []);
   assert.ok(sizeBytes > 10_000 && withheld > 100, `${sizeBytes} bytes, ${withheld} placeholders`);
+});
+
+test('a value that a block takes out of its note, or that a search shows without its name, does not arrive', async () => {
+  await using run = await openCloudAgent(screenOn(), {
+    replies: [
+      block('hits = search_memory("savings bank")'),
+      block('mine = [line.split(": ")[1] for line in read_file("logins.md").split("\\n") if "mail" in line]'),
+      block('raw = open("codes.md", "rb").read()[-20:]'),
+      reply('Done.'),
+    ],
+  });
+  const files = {
+    'logins.md': '# Everything\n\n## Logins\n\n- savings bank: gannetrock4\n- mail: puffin rookery\n',
+    'codes.md': `# Codes\n\n${'-'.repeat(300)}\n\n## Recovery codes\n\n- a1b2c3d4-e5f6\n`,
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(run.agent.root.directory, name), text);
+  while (run.agent.root.search('gannetrock4', 1).length === 0) await setTimeout(20);
+  await run.ask('Which logins do I have?');
+  const text = await arrived(run.cloud);
+  assert.doesNotMatch(text, /gannetrock4|puffin rookery|a1b2c3d4/);
+  assert.match(text, /savings bank: \[withheld:/, 'the search did show the line');
+  assert.match(text, /'mine': \['\[withheld:/);
 });
 
 test('without consent or budget not one byte arrives at all', async () => {

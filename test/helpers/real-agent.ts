@@ -33,7 +33,13 @@ export interface RealAgent extends AsyncDisposable {
   request(question: string, overrides?: Partial<AgentRequest>): AgentRequest;
 }
 
-export async function openRealAgent(script: EngineScript, ports: Partial<AgentServicePorts> = {}): Promise<RealAgent> {
+export interface RealAgentPorts extends Partial<AgentServicePorts> {
+  /** Whole notes that a run sees, or sees a part of. */
+  onText?(runId: string, text: string): void;
+}
+
+export async function openRealAgent(script: EngineScript, given: RealAgentPorts = {}): Promise<RealAgent> {
+  const { onText, ...ports } = given;
   await using opening = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'agent-'));
   opening.defer(() => rm(directory, { recursive: true, force: true }));
@@ -60,8 +66,13 @@ export async function openRealAgent(script: EngineScript, ports: Partial<AgentSe
         backend,
         sandbox,
         clock: systemClock,
-        openFunctions: ({ principal, auditCall: call }) =>
-          createMemoryFunctions({ root, scopes: principal.scopes, record: (operation) => call.operation(operation) }),
+        openFunctions: ({ runId, principal, auditCall: call }) =>
+          createMemoryFunctions({
+            root,
+            scopes: principal.scopes,
+            record: (operation) => call.operation(operation),
+            ...(onText !== undefined && { onText: (text) => onText(runId, text) }),
+          }),
         systemPrompt: () => systemPrompt({ today: '2026-11-20', blockTimeoutMs: 20_000, maxTurns: 20 }),
         filters: () => '',
         ...ports,

@@ -14,6 +14,8 @@ export interface MemoryFunctionsOptions {
   scopes: ReadonlySet<Scope>;
   /** Awaited before each effect; what it throws ends the run. */
   record(operation: NoteOperation): Promise<void>;
+  /** The whole text of each note that the run sees, or sees a part of. */
+  onText?(text: string): void;
   /** Most hits that `search_memory` gives. */
   searchLimit?: number;
 }

@@ -13,12 +13,16 @@ export interface RunNotesOptions {
   scopes: ReadonlySet<Scope>;
   /** Resolves when the record is durable; what it throws ends the run. */
   record(operation: NoteOperation): Promise<void>;
+  /** The whole text of each note that the run sees, or sees a part of: what a part means may stand elsewhere in it. */
+  onText?(text: string): void;
 }
 
 export class RunNotes {
   readonly #root: MemoryRoot;
   readonly #scopes: ReadonlySet<Scope>;
   readonly #record: RunNotesOptions['record'];
+  readonly #onText: (text: string) => void;
+  readonly #isWatched: boolean;
   /** Version of each note as the run knows it. */
   readonly #known = new Map<string, string>();
   readonly #read = new Set<string>();
@@ -28,6 +32,8 @@ export class RunNotes {
     this.#root = options.root;
     this.#scopes = options.scopes;
     this.#record = options.record;
+    this.#onText = (text) => options.onText?.(text);
+    this.#isWatched = options.onText !== undefined;
   }
 
   counts(): { notesRead: number; notesWritten: number } {
@@ -50,6 +56,7 @@ export class RunNotes {
     await this.#begin('note.read', path);
     const note = this.#root.readNote(path);
     this.#learn(path, note.version);
+    this.#onText(note.text);
     return note.text;
   }
 
@@ -60,6 +67,7 @@ export class RunNotes {
     try {
       const note = this.#root.readNote(path);
       this.#learn(path, note.version);
+      this.#onText(note.text);
     } catch (error) {
       // Not text: it can be read as bytes, but is no note that could be replaced.
       if (!(error instanceof AppError && error.code === 'NOT_TEXT')) throw error;
@@ -91,7 +99,19 @@ export class RunNotes {
   async search(query: string, limit: number): Promise<SearchHit[]> {
     this.needScope('memory:read');
     await this.#record({ operation: 'note.search' });
-    return this.#root.search(query, limit);
+    const hits = this.#root.search(query, limit);
+    if (this.#isWatched) for (const { path } of hits) this.#showWhole(path);
+    return hits;
+  }
+
+  /** A hit shows a line of its note. */
+  #showWhole(path: string): void {
+    try {
+      this.#onText(this.#root.readNote(path).text);
+    } catch (error) {
+      // Gone since it was indexed, or no text: then the line is all there is to see.
+      if (!(error instanceof AppError)) throw error;
+    }
   }
 
   async resolveLink(link: string): Promise<string | null> {

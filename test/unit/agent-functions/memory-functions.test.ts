@@ -19,7 +19,12 @@ interface Bench extends AsyncDisposable {
 const VAULT = { 'user.md': '# User\n- name: Ada\n', 'entities/bob.md': '# Bob\n' };
 
 function setUp(
-  options: { scopes?: Scope[]; record?: () => Promise<void>; notes?: Record<string, string> } = {},
+  options: {
+    scopes?: Scope[];
+    record?: () => Promise<void>;
+    notes?: Record<string, string>;
+    onText?: (text: string) => void;
+  } = {},
 ): Bench {
   const memory = openTestRoot({ notes: options.notes ?? VAULT });
   const operations: NoteOperation[] = [];
@@ -30,6 +35,7 @@ function setUp(
       await options.record?.();
       operations.push(operation);
     },
+    ...(options.onText !== undefined && { onText: options.onText }),
   });
   return {
     memory,
@@ -39,6 +45,20 @@ function setUp(
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
   };
 }
+
+test('whoever watches sees the whole of each note that the run sees a part of', async () => {
+  const texts: string[] = [];
+  await using bench = setUp({ onText: (text) => texts.push(text) });
+  await bench.call('check_if_file_exists', 'user.md');
+  await bench.call('list_files');
+  assert.deepEqual(texts, []);
+  await bench.call('read_file', 'user.md');
+  await bench.call('go_to_link', '[[entities/bob]]');
+  assert.deepEqual(texts.splice(0), [VAULT['user.md'], VAULT['entities/bob.md']]);
+  const hits = (await bench.call('search_memory', 'name Ada', 5)) as unknown[];
+  assert.ok(hits.length > 0);
+  assert.ok(texts.some((text) => text === VAULT['user.md']));
+});
 
 test('reads answer with text or the original error', async () => {
   await using bench = setUp();

@@ -195,3 +195,20 @@ test('a secret that is named further down is withheld further up too', async () 
   );
   assert.equal(permit.egresses[0]?.redactions, 2);
 });
+
+test('what a run has seen of a note is known in any part of it, until the run is over', async () => {
+  const shared = guard();
+  const request = ask(createRecordingPermit(), ['p', "<result>\n{'line': 'bank: gannetrock4'}\n</result>"]);
+  const sent = async (): Promise<string> => {
+    let text = '';
+    await shared.ask(request, TARGET, async ({ messages }) => {
+      text = JSON.stringify(messages);
+      return reply('x');
+    });
+    return text;
+  };
+  shared.observe('run', '## Logins\n\n- bank: gannetrock4\n');
+  assert.doesNotMatch(await sent(), /gannetrock4/);
+  shared.forget('run');
+  assert.match(await sent(), /gannetrock4/);
+});

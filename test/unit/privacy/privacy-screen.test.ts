@@ -6,6 +6,7 @@ import { systemPrompt } from '../../../src/agent/system-prompt.ts';
 import { pythonRepr } from '../../../src/lib/python-repr.ts';
 import { createPrivacyScreen } from '../../../src/privacy/create-privacy-screen.ts';
 import type { ScreenSession } from '../../../src/privacy/create-privacy-screen.ts';
+import { parsePrivacyRules } from '../../../src/privacy/privacy-rules.ts';
 import { findPlanted, plantSecret, SECRET_KINDS, TOKEN_MAKERS } from '../../helpers/planted-secrets.ts';
 import type { PlantedSecret, Random } from '../../helpers/planted-secrets.ts';
 
@@ -308,4 +309,16 @@ test('hostile texts take no more than their share of time', () => {
     const tookMs = performance.now() - startedMs;
     assert.ok(tookMs < 10_000, `${text.slice(0, 20)}: ${tookMs} ms`);
   }
+});
+
+test('what was learnt from a text that stayed is withheld in any part of it, and never stops a run by itself', () => {
+  const screen = createPrivacyScreen({ rules: parsePrivacyRules('refuse hush', 'rules') });
+  const session = screen.open();
+  session.learn('## Logins\n\n- bank: gannetrock4\n- mail: puffin rookery\n\nhush');
+  session.learn('## Logins\n\n- bank: gannetrock4\n- mail: puffin rookery\n\nhush');
+  assert.equal(session.withheld, 2);
+  assert.doesNotMatch(session.redact("['bank: gannetrock4', 'puffin rookery']").text, /gannet|puffin/);
+  assert.throws(() => session.redact('hush'), refused);
+  session.learn('x'.repeat(5_000_000));
+  assert.throws(() => session.redact('anything'), refused);
 });
