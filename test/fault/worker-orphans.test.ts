@@ -39,7 +39,8 @@ async function kill({ child }: Supervising): Promise<void> {
 
 function startedPids(file: string): number[] {
   if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8').trim().split('\n');
+  // The last line may be half written.
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
   return lines.map((line) => (JSON.parse(line) as { pid: number }).pid);
 }
 

@@ -1,11 +1,15 @@
 // From nothing to ready and back to nothing, over the test engines as real processes.
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { engineArgs, enginePrograms } from '../../helpers/engine/fake-commands.ts';
 import { until } from '../../helpers/until.ts';
 import { openTestWorker } from './worker-fixture.ts';
 import { zombies } from './zombies.ts';
+
+const SOCKET = `${tmpdir()}/mema-llama-${process.pid}.sock`;
+after(() => rmSync(SOCKET, { force: true }));
 
 test('vllm becomes ready on a Unix socket and leaves nothing behind', async () => {
   await using fixture = openTestWorker({ faults: { loadMs: 200 } });
@@ -38,7 +42,7 @@ for (const [profile, options, served] of [
   ['vllm', { listen: '127.0.0.1:0', apiKey: 'a-key' }, 'mem-agent'],
   ['mlx', { precision: '8bit' }, 'driaforall/mem-agent-mlx-8bit'],
   ['llamacpp', { model: 'x/y-GGUF', apiKey: 'a-key' }, 'mem-agent'],
-  ['llamacpp', { model: '/models/y.gguf', listen: `unix:${tmpdir()}/mema-llama-${process.pid}.sock` }, 'mem-agent'],
+  ['llamacpp', { model: '/models/y.gguf', listen: `unix:${SOCKET}` }, 'mem-agent'],
   ['lmstudio', { precision: '4bit' }, 'mem-agent'],
 ] as const) {
   test(`${profile} ${Object.keys(options).join(', ')} becomes ready and is ended`, async () => {
