@@ -9,7 +9,7 @@ import { becomeOwner } from './become-owner.ts';
 import type { CliContext } from './cli-context.ts';
 import { assertSameState } from './daemon-link.ts';
 import { findDaemon } from './find-daemon.ts';
-import { openUnixFetch } from './unix-fetch.ts';
+import { openUnixFetch, probeSocket } from './unix-fetch.ts';
 
 export interface AdminClient extends AsyncDisposable {
   readonly isRunning: boolean;
@@ -31,6 +31,13 @@ export async function openAdminClient(context: CliContext): Promise<AdminClient>
 /** For commands that only look: undefined when no daemon runs and no store was ever made here; none is made. */
 export function findAdminClient(context: CliContext): Promise<AdminClient | undefined> {
   return openClient(context, false);
+}
+
+/** For a daemon whose configuration cannot be read here: undefined when nobody listens on its socket. */
+export async function openAdminAt(socketPath: string): Promise<AdminClient | undefined> {
+  if ((await probeSocket(socketPath)) !== 'listening') return undefined;
+  const unix = openUnixFetch(socketPath);
+  return createClient(true, (path, init) => unix.fetch(`/admin/v1${path}`, init), unix);
 }
 
 async function openClient(context: CliContext, makeStore: boolean): Promise<AdminClient | undefined> {

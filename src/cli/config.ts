@@ -1,7 +1,12 @@
 // `mem-agent config …`: what is configured and why, whether it is right, and making a running daemon read it again.
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import { ConfigError } from '../config/config-error.ts';
 import { explainConfig, type ExplainedKey } from '../config/explain.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
+import { openAdminAt, type AdminClient } from './admin-client.ts';
+import type { CliContext } from './cli-context.ts';
+import { PACKAGED_PLACES } from './find-daemon.ts';
 import type { RunCommand } from './run-command.ts';
 import { openRunning } from './status.ts';
 import { formatTable } from './terminal.ts';
@@ -44,7 +49,7 @@ export function addConfigCommand(program: Command, run: RunCommand): void {
     .description('make the running daemon read its configuration again')
     .action(() =>
       run(async (context) => {
-        await using admin = await openRunning(context);
+        await using admin = await openToReload(context);
         const result = (await admin.call('POST', '/config/reload')) as { applied: string[]; needRestart: string[] };
         const say = (what: string, keys: string[]): string =>
           `${what}: ${keys.length === 0 ? 'nothing' : keys.join(', ')}`;
@@ -54,6 +59,24 @@ export function addConfigCommand(program: Command, run: RunCommand): void {
         );
       }),
     );
+}
+
+/**
+ * The daemon, also when the configuration is wrong here: to say what is wrong with it is the daemon's part. As ExecReload=
+ * of its unit this process may not read the credentials either.
+ */
+async function openToReload(context: CliContext): Promise<AdminClient> {
+  try {
+    return await openRunning(context);
+  } catch (error) {
+    if (!(error instanceof ConfigError) || context.daemonArguments.length > 0) throw error;
+    const [ofUnit = PACKAGED_PLACES.runtimeDirectory] = (process.env['RUNTIME_DIRECTORY'] ?? '')
+      .split(':')
+      .filter(Boolean);
+    const admin = await openAdminAt(join(ofUnit, 'admin.sock'));
+    if (admin === undefined) throw error;
+    return admin;
+  }
 }
 
 function settingsTable(rows: readonly ExplainedKey[], withSource: boolean): string {

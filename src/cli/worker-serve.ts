@@ -5,9 +5,11 @@ import { ConfigError } from '../config/config-error.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
 import { startFollowingLegacyFiles } from '../daemon/follow-legacy-files.ts';
 import { passOnWorkerLine, observeWorker } from '../daemon/observe-worker.ts';
+import { waitForFirstLoad } from '../daemon/first-load.ts';
 import { openSdNotify, type SdNotify } from '../daemon/sd-notify.ts';
 import { startServiceReport } from '../daemon/service-report.ts';
 import { watchSignals } from '../daemon/watch-signals.ts';
+import { createWorkerHeart } from '../daemon/worker-heart.ts';
 import { workerOptionsOf } from '../daemon/worker-options-of.ts';
 import { systemErrorCode, toAppError } from '../lib/app-error.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -102,9 +104,17 @@ async function serve(context: CliContext, notify: SdNotify): Promise<number> {
   });
   const describe = (): string => statusLine(server.worker);
   logger.info({ component: 'worker', socket: settings.socket, profile: options.profile }, 'worker process ready');
-  notify.ready(describe());
-  using _report = startServiceReport({ notify, hearts: [], describe, onStandstill: () => undefined });
-  const reason = await signals.ending;
+  using _report = startServiceReport({
+    notify,
+    hearts: [createWorkerHeart(server.worker, () => options, systemClock)],
+    describe,
+    onStandstill: (part) => logger.error({ part }, 'a part stands still: the service manager is told'),
+  });
+  const ended = new AbortController();
+  const ending = signals.ending.finally(() => ended.abort());
+  await waitForFirstLoad(server.worker, notify, ended.signal);
+  if (!ended.signal.aborted) notify.ready(describe());
+  const reason = await ending;
   notify.stopping(`stopping: ${reason}`, options.stopTimeoutMs + CLOSE_GRACE_MS);
   logger.info({ component: 'worker', reason }, 'worker process ends');
   return EXIT.ok;

@@ -282,7 +282,10 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       return failed;
     },
     isPrivate: [opened.http, opened.ops].every((listener) => listener?.addresses.every(isLoopback) ?? true),
-    hearts: [{ name: 'the database writer', beat: () => parts.groupCommit.enqueue(() => parts.core.probeWrite()) }],
+    hearts: [
+      { name: 'the database writer', beat: () => parts.groupCommit.enqueue(() => parts.core.probeWrite()) },
+      ...(modelWorker.heart === null ? [] : [modelWorker.heart]),
+    ],
     describe: () => describeStatus(state.current, board.components()),
     get drainTimeoutMs() {
       return settings.config.daemon.drainTimeoutMs;

@@ -13,11 +13,15 @@ import type { WorkerEvent } from '../worker/worker-event.ts';
 import type { Worker } from '../worker/worker.ts';
 import { collectWorker, measureWorker } from './measure-worker.ts';
 import { observeWorker, passOnWorkerLine } from './observe-worker.ts';
+import type { Heart } from './service-report.ts';
+import { createWorkerHeart } from './worker-heart.ts';
 import { WORKER_NAME, workerOptionsOf } from './worker-options-of.ts';
 
 export interface ModelWorker extends AsyncDisposable {
   /** null when none is configured. */
   readonly worker: Worker | null;
+  /** Of a supervisor in this process. */
+  readonly heart: Heart | null;
   /** Takes over changed options in the background; the same options change nothing. */
   reload(next: Config): void;
 }
@@ -44,7 +48,7 @@ export function openModelWorker(
   const options = workerOptionsOf(config);
   if (options === null) {
     endLeftWorker(config, logger);
-    return { worker: null, reload: () => undefined, [Symbol.asyncDispose]: async () => undefined };
+    return { worker: null, heart: null, reload: () => undefined, [Symbol.asyncDispose]: async () => undefined };
   }
   const onEvent = (event: WorkerEvent): void => {
     observeWorker(event, logger);
@@ -61,9 +65,9 @@ export function openModelWorker(
         logger[event.type === 'worker.lost' ? 'warn' : 'info']({ component: 'worker', ...event }, 'worker process'),
     });
     collectWorker(worker, metrics);
-    return { worker, reload: () => undefined, [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose]() };
+    return { worker, heart: null, reload: () => undefined, [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose]() };
   }
-  let current = JSON.stringify(options);
+  let current = options;
   const worker = new ReplaceableWorker(options, (own) =>
     openWorker(own, {
       clock,
@@ -75,10 +79,11 @@ export function openModelWorker(
   collectWorker(worker, metrics);
   return {
     worker,
+    heart: createWorkerHeart(worker, () => current, clock),
     reload(nextConfig) {
       const next = workerOptionsOf(nextConfig);
-      if (next === null || JSON.stringify(next) === current) return;
-      current = JSON.stringify(next);
+      if (next === null || JSON.stringify(next) === JSON.stringify(current)) return;
+      current = next;
       // Ending a model that answers takes a while; whoever reloads does not wait for it.
       worker.replace(next).catch((error: unknown) => {
         const { code, userMessage } = toAppError(error);

@@ -1,11 +1,13 @@
 // The worker in a process of its own: ends its engine in order or at once, survives nothing silently, leaves no orphan.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/lib/clock.ts';
 import { connectWorker } from '../../src/worker/connect-worker.ts';
 import type { Worker } from '../../src/worker/worker.ts';
+import { openNotifySocket } from '../helpers/notify-socket.ts';
 import { until } from '../helpers/until.ts';
 import { isAlive, workerServePlace, type WorkerServePlace } from '../helpers/worker-serve.ts';
 
@@ -114,4 +116,34 @@ test('a wrong configuration is exit 78, and names the key', { timeout: 60_000 },
     assert.equal(code, 78);
     assert.match(stderr, says);
   }
+});
+
+test(
+  'as a unit: time is asked for while it loads, started is when it answers, then it beats',
+  { timeout: 60_000 },
+  async () => {
+    await using place = workerServePlace({ loadMs: 3000 });
+    using manager = openNotifySocket(join(place.path, 'notify'));
+    const serve = await place.start({ NOTIFY_SOCKET: manager.address, WATCHDOG_USEC: '400000' });
+    const ready = await manager.waitFor((message) => message['READY'] === '1');
+    assert.match(ready['STATUS'] ?? '', /^mem-agent: ready \(answers\)$/);
+    const before = manager.messages.slice(0, manager.messages.indexOf(ready));
+    assert.ok(before.some((message) => Number(message['EXTEND_TIMEOUT_USEC']) >= 1_000_000));
+    assert.ok(
+      before.some((message) => message['STATUS']?.startsWith('mem-agent: loading')),
+      JSON.stringify(before),
+    );
+    await manager.waitFor((message) => message['WATCHDOG'] === '1', manager.messages.length);
+    serve.kill('SIGTERM');
+    await manager.waitFor((message) => message['STOPPING'] === '1');
+    assert.equal((await serve.exited).code, 0);
+  },
+);
+
+test('as a unit: a model that does not load is no endless start', { timeout: 60_000 }, async () => {
+  await using place = workerServePlace({ crashAtStart: 3 });
+  using manager = openNotifySocket(join(place.path, 'notify'));
+  await place.start({ NOTIFY_SOCKET: manager.address });
+  const ready = await manager.waitFor((message) => message['READY'] === '1');
+  assert.match(ready['STATUS'] ?? '', /^mem-agent: (backoff|crash_loop|starting)/);
 });

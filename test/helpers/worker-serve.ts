@@ -19,7 +19,7 @@ export interface WorkerServePlace extends AsyncDisposable {
   /** Pids of all engines that were started, oldest first. */
   starts(): number[];
   /** Resolves when it serves. */
-  start(): Promise<WorkerServe>;
+  start(env?: Readonly<Record<string, string>>): Promise<WorkerServe>;
   /** A command of the CLI here, to its end. */
   cli(...args: string[]): Promise<MainRun>;
 }
@@ -69,10 +69,10 @@ export function workerServePlace(faults: EngineFaults = {}, script?: EngineScrip
     setConfig,
     starts,
     cli: (...args) => runMain([...args, ...places], { home: home.path }),
-    async start() {
+    async start(env = {}) {
       const child = spawn(process.execPath, [MAIN, 'worker', ...places], {
         cwd: home.path,
-        env: cleanEnvironment(home.path),
+        env: cleanEnvironment(home.path, env),
         stdio: ['ignore', 'ignore', 'pipe'],
       });
       let stderr = '';

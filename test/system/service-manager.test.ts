@@ -1,7 +1,7 @@
 // A real daemon under a stand-in for the service manager: what it says from start to stop, and that its children can't speak.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listTree } from '../../src/sandbox/process-tree.ts';
@@ -59,6 +59,25 @@ test('ready, status, beats, reload, a reload that fails, stop', async () => {
   assert.equal(stopping['STATUS'], 'stopping: received SIGTERM');
   assert.equal(stopping['EXTEND_TIMEOUT_USEC'], '45000000');
   assert.ok(!manager.messages.some((message) => message['WATCHDOG'] === 'trigger'));
+});
+
+test('a reload from inside the unit, whose configuration cannot be read there, is still the daemon’s to judge', async () => {
+  using directory = tempDirectory();
+  const configDir = join(directory.path, 'etc');
+  mkdirSync(configDir);
+  await using daemon = await startDaemon({ configDir });
+  writeFileSync(join(configDir, 'config.toml'), 'log.level = "loud"\n');
+  const environment = { CONFIGURATION_DIRECTORY: configDir, RUNTIME_DIRECTORY: join(dirname(daemon.stateDir), 'run') };
+  const refused = await runMain(['config', 'reload'], { home: directory.path, env: environment });
+  assert.deepEqual([refused.code, /log\.level = loud/.test(refused.stderr)], [78, true], refused.stderr);
+  const nobody = { ...environment, RUNTIME_DIRECTORY: directory.path };
+  assert.equal((await runMain(['config', 'reload'], { home: directory.path, env: nobody })).code, 78);
+  writeFileSync(join(configDir, 'config.toml'), '');
+  const shown = await daemon.cli('status', '--json');
+  const status = JSON.parse(shown.stdout) as {
+    components: { config: { state: string } };
+  };
+  assert.equal(status.components.config.state, 'degraded');
 });
 
 test('a wrong configuration ends with 78 and the service manager knows why', async () => {
