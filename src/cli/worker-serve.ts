@@ -15,6 +15,7 @@ import { systemErrorCode, toAppError } from '../lib/app-error.ts';
 import { systemClock } from '../lib/clock.ts';
 import { createLogger } from '../telemetry/create-logger.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { redactSecrets } from '../telemetry/redact-secrets.ts';
 import { openWorker } from '../worker/open-worker.ts';
 import { ReplaceableWorker } from '../worker/replaceable-worker.ts';
 import { serveWorker } from '../worker/serve-worker.ts';
@@ -87,6 +88,7 @@ async function serve(context: CliContext, notify: SdNotify): Promise<number> {
             tell(event);
           },
           onLogLine: (line) => passOnWorkerLine(own.name, line, logger),
+          redact: redactSecrets,
         }),
       );
       return worker;

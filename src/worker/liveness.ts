@@ -43,6 +43,8 @@ export class Liveness implements Disposable {
   #canary: AbortController | null = null;
   #canaryDueMs: number;
   #canaryFailures = 0;
+  /** Something failed: only a token proves that it is well. */
+  #isSuspect = false;
   #canaryFailure = '';
   #lastCanaryMs: number | null = null;
 
@@ -95,6 +97,7 @@ export class Liveness implements Disposable {
         this.#watch.requestEnded();
         this.#lastUseMs = this.#context.clock.monotonicMs();
         // The worker broke it off: find out now whether it still can.
+        this.#isSuspect ||= outcome === 'failed';
         this.#postponeCanary(outcome === 'failed' ? 0 : this.#context.options.canaryIdleMs);
         this.#context.ring();
       },
@@ -109,12 +112,19 @@ export class Liveness implements Disposable {
       return { kind: 'stall', reason: `requests run and nothing moved for ${Math.round(options.stallMs / 1000)} s` };
     if (this.#canaryFailures >= options.canaryFailures)
       return { kind: 'canary', reason: `${this.#canaryFailures} canaries in a row failed: ${this.#canaryFailure}` };
-    const metricsEveryMs = this.#running > 0 ? Math.min(METRICS_BUSY_MS, options.stallMs / 4) : METRICS_IDLE_MS;
+    const metricsEveryMs =
+      this.#running > 0
+        ? Math.min(METRICS_BUSY_MS, options.stallMs / 4)
+        : Math.min(METRICS_IDLE_MS, options.canaryIdleMs / 2);
     if (!this.#isFetching && nowMs - this.#metricsAtMs >= metricsEveryMs) void this.#fetchMetrics();
     if (this.#running > 0) return null;
     if (options.idleUnloadMs > 0 && nowMs - this.#lastUseMs >= options.idleUnloadMs && this.#canary === null)
       return { kind: 'idle' };
-    if (this.#canary === null && nowMs >= this.#canaryDueMs) void this.#askCanary();
+    if (this.#canary !== null || nowMs < this.#canaryDueMs) return null;
+    // An engine that works for others may be too busy for a canary; its counter shows that it lives.
+    const quietMs = nowMs - (this.#watch.lastProgressMs() ?? -Infinity);
+    if (this.#isSuspect || quietMs >= options.canaryIdleMs) void this.#askCanary();
+    else this.#postponeCanary(options.canaryIdleMs - quietMs);
     return null;
   }
 
@@ -122,6 +132,7 @@ export class Liveness implements Disposable {
   beginService(): void {
     this.#lastUseMs = this.#context.clock.monotonicMs();
     this.#canaryFailures = 0;
+    this.#isSuspect = false;
     this.#postponeCanary(this.#context.options.canaryIdleMs);
   }
 
@@ -185,11 +196,13 @@ export class Liveness implements Disposable {
     const durationMs = clock.monotonicMs() - startedMs;
     if (ok) {
       this.#canaryFailures = 0;
+      this.#isSuspect = false;
       this.#lastCanaryMs = clock.nowMs();
       this.#watch.chunk();
       this.#postponeCanary(options.canaryIdleMs);
     } else {
       this.#canaryFailures += 1;
+      this.#isSuspect = true;
       this.#canaryFailure = detail;
       this.#postponeCanary(Math.max(0, CANARY_PAUSE_MS - durationMs));
     }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { requestEngine } from '../../../src/worker/worker-endpoint.ts';
 import { createEngineControl } from '../../helpers/engine/engine-control.ts';
 import { tempDirectory } from '../../helpers/run-main.ts';
 import { until } from '../../helpers/until.ts';
@@ -122,4 +123,23 @@ test('the GPU’s memory comes back before the next start', async () => {
   await until('a new one', () => worker.isReady() && worker.status().pid !== pid);
   assert.ok(performance.now() - killedMs >= 1500);
   assert.ok((worker.status().lastFailure?.gpus ?? []).length <= 1);
+});
+
+test('an engine that works for others is asked for no canary; once it is quiet it is', async () => {
+  await using fixture = openTestWorker({ options: { canaryIdleMs: 1500 } });
+  const { worker } = fixture;
+  worker.start();
+  await fixture.untilState('ready');
+  const { baseUrl, servedModel } = worker.status();
+  const body = { model: servedModel, messages: [{ role: 'user', content: 'x' }], max_tokens: 5 };
+  const signal = new AbortController().signal;
+  const canaries = (): number => fixture.events.filter(({ kind }) => kind === 'canary').length;
+  const busyUntilMs = performance.now() + 5000;
+  while (performance.now() < busyUntilMs) {
+    const asked = { method: 'POST', path: '/v1/chat/completions', body, timeoutMs: 20_000, signal } as const;
+    await requestEngine({ baseUrl: baseUrl ?? '' }, asked);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.equal(canaries(), 0);
+  await until('a canary', () => canaries() > 0);
 });
