@@ -23,7 +23,10 @@ export function createModelsPort({ router, builtin, servers }: Models): ModelsPo
       return server === undefined ? [backendOf(name).name] : await server.listModels();
     },
     async test(name, signal): Promise<BackendTest> {
-      const reply = await backendOf(name).complete({
+      const backend = backendOf(name);
+      const worker = serverOf(name)?.route.worker;
+      if (worker?.isAsleep() === true) await worker.wake(signal, () => undefined);
+      const reply = await backend.complete({
         runId: 'models-test',
         messages: [{ role: 'user', content: 'Answer with the one word: ready' }],
         maxOutputTokens: TEST_OUTPUT_TOKENS,
