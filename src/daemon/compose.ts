@@ -29,6 +29,7 @@ import { createHealthBoard } from './health-board.ts';
 import { createHealthProbes } from './health-probes.ts';
 import { startIdleExit } from './idle-exit.ts';
 import { openAgent } from './open-agent.ts';
+import { collectDaemon } from './measure-daemon.ts';
 import { createModelsPort } from './models-port.ts';
 import { openCloud } from './open-cloud.ts';
 import { openModels } from './open-models.ts';
@@ -211,6 +212,17 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     catchUp: () => legacyFiles.catchUp(),
   });
   let listeners: Listeners | undefined;
+  collectDaemon(
+    {
+      board,
+      memory,
+      agent,
+      sandbox,
+      listeners: () => listeners,
+      places: () => ({ state: config.state.dir, memory: settings.config.memory.dir }),
+    },
+    metrics,
+  );
   const adminApp = createAdminApp(
     createAdminPorts({
       version,

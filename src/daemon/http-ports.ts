@@ -33,16 +33,6 @@ export interface HttpPortsInput {
 
 export function createHttpPorts(input: HttpPortsInput): HttpPorts {
   const { parts, memory, agent, cloud, board, metrics, events, state, failures } = input;
-  metrics.onCollect(() => {
-    const { notes, sizeBytes, index, indexLagMs } = memory.root.status();
-    metrics.setMemory({
-      files: notes,
-      sizeBytes,
-      indexStale: index !== 'ready',
-      indexLagSeconds: indexLagMs / 1000,
-    });
-    metrics.setQueueDepth(agent.queueDepth);
-  });
   return {
     audit: cloud.audit,
     rootOf: () => memory.root,

@@ -26,7 +26,7 @@ export function observeSandbox(event: SandboxEvent, logger: Logger, events: Even
       );
       break;
     case 'start-failure':
-      logger.error({ component: 'sandbox', reason: event.reason }, 'sandbox process did not start');
+      events.sandboxNotStarted({ reason: event.reason });
       break;
   }
 }

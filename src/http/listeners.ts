@@ -8,6 +8,7 @@ import type { Hono } from 'hono';
 import type { ListenAddress as ConfiguredAddress } from '../config/listen-address.ts';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import { capConnections } from './connection-cap.ts';
+import { countTraffic, type Traffic } from './count-traffic.ts';
 import type { HttpEnv } from './env.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { parseTrustedProxies } from './middleware/client-address.ts';
@@ -34,7 +35,8 @@ export interface Listener extends AsyncDisposable {
   readonly port: number | undefined;
   /** Where it really listens; without a Unix socket that was passed, whose file is not ours. */
   readonly addresses: readonly ConfiguredAddress[];
-  connectionCount(): Promise<number>;
+  /** Since it was opened. */
+  traffic(): Traffic;
   /** Stops accepting and waits for requests in flight; what is left at the deadline is cut. */
   drain(deadlineMs: number): Promise<void>;
 }
@@ -59,7 +61,7 @@ export async function openListener(app: Hono<HttpEnv>, options: ListenerOptions)
     isExempt: parseTrustedProxies(options.trustedProxies ?? []),
     ...(options.onConnectionRefused !== undefined && { onRefused: options.onConnectionRefused }),
   });
-  const sockets = trackSockets(server);
+  const { sockets, traffic } = countTraffic(server);
   if (address.kind === 'unix') await removeStaleSocket(address.path, key);
   await listen(server, address, key, options.socketMode ?? 0o600);
 
@@ -74,19 +76,10 @@ export async function openListener(app: Hono<HttpEnv>, options: ListenerOptions)
     url: describe(address, bound),
     port,
     addresses: addressesOf(bound),
-    connectionCount: () => Promise.resolve(sockets.size),
+    traffic,
     drain,
     [Symbol.asyncDispose]: () => drain(0),
   };
-}
-
-function trackSockets(server: Server): Set<Socket> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  return sockets;
 }
 
 async function listen(server: Server, address: ListenAddress, key: string, socketMode: number): Promise<void> {

@@ -32,9 +32,14 @@ function joinListeners(listeners: readonly Listener[]): Listener {
     url: shown?.url ?? '',
     port: shown?.port,
     addresses: listeners.flatMap(({ addresses }) => addresses),
-    async connectionCount() {
-      const counts = await Promise.all(listeners.map((listener) => listener.connectionCount()));
-      return counts.reduce((sum, count) => sum + count, 0);
+    traffic() {
+      const sum = { connections: 0, receivedBytes: 0, sentBytes: 0 };
+      for (const { connections, receivedBytes, sentBytes } of listeners.map((listener) => listener.traffic())) {
+        sum.connections += connections;
+        sum.receivedBytes += receivedBytes;
+        sum.sentBytes += sentBytes;
+      }
+      return sum;
     },
     drain,
     [Symbol.asyncDispose]: () => drain(0),

@@ -1,6 +1,6 @@
 // One function per thing that happens: it writes the log line and moves the metric together, so that they cannot drift apart.
 // Guarantees: the message is constant, facts are in fields, and nothing here holds a key, a path of a note or a question.
-import type { ErrorCode } from '../lib/app-error.ts';
+import { ERROR_STATUS, type ErrorCode } from '../lib/app-error.ts';
 import type { Logger } from './logger.ts';
 import { MESSAGE_ID } from './message-ids.ts';
 import type { Metrics } from './metrics-registry.ts';
@@ -48,6 +48,7 @@ export interface Events {
     outcome: 'done' | 'timeout' | 'memory' | 'output' | 'crash' | 'cancelled';
     durationMs: number;
   }): void;
+  sandboxNotStarted(event: { reason: string }): void;
   writeConflict(event: { requestId?: string }): void;
   auditUnavailable(event: { reason: string }): void;
   auditChainChecked(event: { valid: boolean; records: number; reason?: string }): void;
@@ -68,7 +69,8 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       logger.debug(event, 'request answered');
     },
     toolEnded(event) {
-      metrics.toolCall({ tool: event.tool, outcome: event.outcome, durationSeconds: event.durationMs / 1000 });
+      const outcome = event.outcome === 'error' && isCallersFault(event.code) ? 'refused' : event.outcome;
+      metrics.toolCall({ tool: event.tool, outcome, durationSeconds: event.durationMs / 1000 });
       logger.info(event, 'tool call ended');
     },
     agentRunEnded(event) {
@@ -104,11 +106,16 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       metrics.sandboxRun({ outcome: event.outcome, durationSeconds: event.durationMs / 1000 });
       logger[event.outcome === 'done' ? 'debug' : 'warn'](event, 'sandbox run ended');
     },
+    sandboxNotStarted(event) {
+      metrics.health.sandboxNotStarted();
+      logger.error({ component: 'sandbox', ...event }, 'sandbox process did not start');
+    },
     writeConflict(event) {
       metrics.writeConflict();
       logger.info(event, 'write refused: the note had changed');
     },
     auditUnavailable(event) {
+      metrics.auditWriteFailed();
       logger.error(event, 'audit cannot be written, calls are refused');
     },
     auditChainChecked(event) {
@@ -131,4 +138,9 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       logger.warn(event, 'log level changed');
     },
   };
+}
+
+/** What the caller asked for can't be had, now or ever; the service itself is well, and no budget of errors is spent. */
+function isCallersFault(code: ErrorCode | undefined): boolean {
+  return code !== undefined && (ERROR_STATUS[code] < 500 || code === 'QUOTA_EXCEEDED' || code === 'UNSUPPORTED');
 }

@@ -3,7 +3,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createBoundedLabel, MCP_METHODS } from './bounded-label.ts';
+import { createMachineMetrics, type MachineMetrics } from './machine-metrics.ts';
 import { createMetricFactory } from './metric-factory.ts';
+import { createPartMetrics, type PartMetrics } from './part-metrics.ts';
 import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.ts';
 
 const TOOL_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
@@ -19,6 +21,10 @@ export interface MetricsOptions {
 export interface Metrics extends Disposable {
   /** Models, workers, and what leaves the machine. */
   readonly workers: WorkerMetrics;
+  /** Disks, memory, processors and network under the daemon. */
+  readonly machine: MachineMetrics;
+  /** How each part says it is. */
+  readonly health: PartMetrics;
   setReady(ready: boolean): void;
   mcpRequest(request: { transport: string; method: string; protocol: string; code: string }): void;
   httpRequest(request: { listener: string; route: string; method: string; status: number }): void;
@@ -41,6 +47,7 @@ export interface Metrics extends Disposable {
   setMemory(memory: { files: number; sizeBytes: number; indexStale: boolean; indexLagSeconds: number }): void;
   writeConflict(): void;
   auditRecords(count: number): void;
+  auditWriteFailed(): void;
   setAuditChainValid(valid: boolean): void;
   authFailure(reason: string): void;
   sqliteBusy(): void;
@@ -109,6 +116,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const indexLag = gauge('index_lag_seconds', 'Age of the oldest change that is not indexed yet');
   const writeConflicts = counter('write_conflicts_total', 'Writes refused because the note had changed');
   const auditRecords = counter('audit_records_total', 'Audit records made durable');
+  const auditFailures = counter('audit_write_failures_total', 'Times audit records could not be made durable');
   const auditChainValid = gauge('audit_chain_valid', '1 when the last verification of the audit chain found it whole');
   const authFailures = counter('auth_failures_total', 'Requests refused for their key', ['reason']);
   const sqliteBusy = counter('sqlite_busy_total', 'Times SQLite was busy and had to be tried again');
@@ -122,6 +130,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
     loopDelay.reset();
   });
 
+  const machine = createMachineMetrics(factory);
+  collectors.push(() => machine.collect());
+
   const boundMethod = createBoundedLabel(0, MCP_METHODS);
   const boundProtocol = createBoundedLabel(12);
   const boundTool = createBoundedLabel(48);
@@ -129,6 +140,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   return {
     workers: createWorkerMetrics(factory),
+    machine,
+    health: createPartMetrics(factory),
     setReady: (isReady) => ready.set(isReady ? 1 : 0),
     mcpRequest: ({ transport, method, protocol, code }) =>
       mcpRequests.inc({
@@ -170,6 +183,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     writeConflict: () => writeConflicts.inc(),
     auditRecords: (count) => auditRecords.inc(count),
+    auditWriteFailed: () => auditFailures.inc(),
     setAuditChainValid: (valid) => auditChainValid.set(valid ? 1 : 0),
     authFailure: (reason) => authFailures.inc({ reason: boundOther(reason) }),
     sqliteBusy: () => sqliteBusy.inc(),

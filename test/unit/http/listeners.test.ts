@@ -125,7 +125,7 @@ test('connections are capped by address; a trusted proxy is not', async () => {
     await once(third, 'close');
     assert.deepEqual(refused, ['address']);
     for (const socket of sockets) socket.destroy();
-    while ((await listener.connectionCount()) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (listener.traffic().connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal((await fetch(listener.url)).status, 200);
   }
   {
@@ -170,4 +170,19 @@ test('drain: what is not done at the deadline is cut', async () => {
   await started.promise;
   await listener.drain(20);
   await answer;
+});
+
+test('bytes are counted while a connection is open and once it is gone', async () => {
+  await using listener = await openListener(helloApp(), LOOPBACK);
+  const socket = connect(listener.port ?? 0, '127.0.0.1');
+  const text = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
+  socket.write(text);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  const open = listener.traffic();
+  assert.equal(open.connections, 1);
+  assert.equal(open.receivedBytes, text.length);
+  assert.ok(open.sentBytes >= answer.length);
+  socket.destroy();
+  while (listener.traffic().connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(listener.traffic(), { ...open, connections: 0 });
 });

@@ -116,3 +116,34 @@ test('an event moves its metric and writes one line; collectors run at each scra
     'error: audit chain verified',
   ]);
 });
+
+test('what a caller did wrong is no error of ours', async () => {
+  using metrics = createMetrics({ buildInfo });
+  const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+  const events = createEvents(silent, metrics);
+  const ended = { requestId: 'r', tool: 'fetch', principal: 'p', durationMs: 1 };
+  for (const code of ['NOT_FOUND', 'VERSION_CONFLICT', 'QUEUE_FULL', 'QUOTA_EXCEEDED'] as const)
+    events.toolEnded({ ...ended, outcome: 'error', code });
+  for (const code of ['DISK_FULL', 'MODEL_UNAVAILABLE', 'INTERNAL'] as const)
+    events.toolEnded({ ...ended, outcome: 'error', code });
+  events.toolEnded({ ...ended, outcome: 'error' });
+  events.toolEnded({ ...ended, outcome: 'denied', code: 'FORBIDDEN' });
+  events.auditUnavailable({ reason: 'disk full' });
+  events.sandboxNotStarted({ reason: 'no bwrap' });
+  metrics.health.setComponent('audit', 'failed');
+  metrics.health.setSandbox({ standby: 1, active: 2, walls: { process: 'proven', kernel: 'absent' } });
+  const text = await metrics.render();
+  for (const expected of [
+    'memagent_tool_calls_total{tool="fetch",outcome="refused"} 4',
+    'memagent_tool_calls_total{tool="fetch",outcome="error"} 4',
+    'memagent_tool_calls_total{tool="fetch",outcome="denied"} 1',
+    'memagent_audit_write_failures_total 1',
+    'memagent_sandbox_start_failures_total 1',
+    'memagent_component_state{component="audit",state="failed"} 1',
+    'memagent_component_state{component="audit",state="ok"} 0',
+    'memagent_sandbox_processes{use="active"} 2',
+    'memagent_sandbox_wall_proven{wall="process"} 1',
+    'memagent_sandbox_wall_proven{wall="kernel"} 0',
+  ])
+    assert.ok(text.includes(`${expected}\n`), expected);
+});

@@ -1,0 +1,39 @@
+// What every scrape asks the parts of the daemon, because it is cheaper to ask than to keep.
+import type { AgentService } from '../agent/agent-service.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Metrics } from '../telemetry/metrics-registry.ts';
+import type { CurrentRoot } from './current-root.ts';
+import type { HealthBoard } from './health-board.ts';
+import type { Listeners } from './open-listeners.ts';
+
+export interface MeasuredParts {
+  board: HealthBoard;
+  memory: CurrentRoot;
+  agent: AgentService;
+  sandbox: Sandbox;
+  /** Undefined until they are open. */
+  listeners(): Listeners | undefined;
+  /** Whose disks must not fill; the directory of the notes may change. */
+  places(): Readonly<Record<string, string>>;
+}
+
+export function collectDaemon(parts: MeasuredParts, metrics: Metrics): void {
+  const { board, memory, agent, sandbox } = parts;
+  metrics.machine.setPlaces(parts.places());
+  metrics.onCollect(() => {
+    const { notes, sizeBytes, index, indexLagMs } = memory.root.status();
+    metrics.setMemory({ files: notes, sizeBytes, indexStale: index !== 'ready', indexLagSeconds: indexLagMs / 1000 });
+    metrics.setQueueDepth(agent.queueDepth);
+    metrics.health.setRunning(agent.activeRuns);
+    metrics.health.setSandbox(sandbox.status());
+    for (const [name, { state }] of Object.entries(board.components())) metrics.health.setComponent(name, state);
+    metrics.machine.setPlaces(parts.places());
+    metrics.machine.setTraffic(trafficOf(parts.listeners()));
+  });
+}
+
+function trafficOf(listeners: Listeners | undefined): Parameters<Metrics['machine']['setTraffic']>[0] {
+  return Object.entries(listeners ?? {}).flatMap(([listener, open]) =>
+    open === undefined ? [] : [{ listener, ...open.traffic() }],
+  );
+}
