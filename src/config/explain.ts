@@ -1,7 +1,7 @@
 // Every key with its value, who decided it, and whether a reload is enough to change it. Secrets are masked.
 import type { SettingValue } from './config-key.ts';
 import type { LoadedConfig } from './load-config.ts';
-import { maskValue } from './mask-value.ts';
+import { maskList, maskValue } from './mask-value.ts';
 import { CONFIG_KEYS } from './schema.ts';
 
 export interface ExplainedKey {
@@ -20,7 +20,8 @@ export function explainConfig(loaded: LoadedConfig): ExplainedKey[] {
     const value = loaded.values.get(row.key) ?? row.default;
     return {
       key: row.key,
-      value: typeof value === 'string' ? maskValue(row, value) : value,
+      value:
+        typeof value === 'string' ? maskValue(row, value) : typeof value === 'object' ? maskList(row, value) : value,
       source: loaded.sources.get(row.key) ?? 'default',
       doc: row.doc,
       default: row.computed ?? row.default,

@@ -84,6 +84,16 @@ test('a secret never shows: not in errors, warnings or listings', () => {
   assert.equal(explained.find(({ key }) => key === 'model.api_key')?.value, '***');
 });
 
+test('of the variables of a worker only the names are shown', () => {
+  using machine = createMachine();
+  const loaded = machine.load({ env: { MEM_AGENT_WORKER_ENV: 'HF_TOKEN=hf_secret,CUDA_VISIBLE_DEVICES=0' } });
+  assert.equal(loaded.config.worker.env[0], 'HF_TOKEN=hf_secret');
+  const row = explainConfig(loaded).find(({ key }) => key === 'worker.env');
+  assert.deepEqual(row?.value, ['HF_TOKEN=***', 'CUDA_VISIBLE_DEVICES=***']);
+  const wrong = (): unknown => machine.load({ env: { MEM_AGENT_WORKER_ENV: 'no name=hf_secret' } });
+  assert.throws(wrong, (error: Error) => !error.message.includes('hf_secret'));
+});
+
 test('there is no flag for a secret', () => {
   const flags = listConfigFlags();
   assert.equal(flags.length, CONFIG_KEYS.filter(({ type }) => type !== 'secret').length);
