@@ -37,8 +37,6 @@ export interface AuditLogOptions {
   contentMode?: 'digest' | 'full';
   /** For metrics, after the record is durable. */
   onRecord?: (kind: AuditKind) => void;
-  /** The outcome and the usage of this call are durable. */
-  onOutcome?: (callId: string, usage: UsageDelta | undefined) => void;
   /** A damaged chain found at the start, or an `audit.head` that could not be written. */
   onProblem?: (error: AppError) => void;
 }
@@ -107,7 +105,6 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
           isFinished = false;
           throw error;
         }
-        options.onOutcome?.(call.callId, outcome.usage);
       },
     };
   }

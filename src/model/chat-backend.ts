@@ -79,7 +79,8 @@ export interface BackendStatus {
 
 /**
  * Errors: `MODEL_UNAVAILABLE` (refused, timed out, 5xx), `MODEL_FAILED` (4xx), `MODEL_PROTOCOL`, `CANCELLED`; of a cloud
- * backend also `CONSENT_REQUIRED`, `BUDGET_EXCEEDED`, `PRIVACY_REFUSED`, `AUDIT_UNAVAILABLE`, each before a byte has left.
+ * backend also `CONSENT_REQUIRED`, `BUDGET_EXCEEDED`, `PRIVACY_REFUSED`, `AUDIT_UNAVAILABLE`, each before a byte has left;
+ * `PRIVACY_REFUSED` also for an answer that broke our rules or can't be put back together.
  */
 export interface ChatBackend {
   readonly name: string;

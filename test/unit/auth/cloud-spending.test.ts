@@ -121,7 +121,7 @@ describe('a permit', () => {
   let keys: KeyStore;
   let spending: CloudSpending;
   beforeEach(() => {
-    fixture = openAudit(undefined, { onOutcome: (callId, usage) => spending.release(callId, usage?.costUsd ?? 0) });
+    fixture = openAudit();
     keys = openKeyStore({ store: fixture.store, clock: fixture.clock, groupCommit: fixture.group });
     spending = createCloudSpending({ spentMicroUsd: createMonthCost(fixture.store.db), clock: fixture.clock });
   });
@@ -141,7 +141,9 @@ describe('a permit', () => {
     try {
       permit.reserve(usd).settle(usd);
     } finally {
-      await auditCall.finish({ outcome: 'ok', durationMs: 1, usage: { tool: 'ask', costUsd: permit.spentUsd } });
+      const costUsd = permit.spentUsd;
+      await auditCall.finish({ outcome: 'ok', durationMs: 1, usage: { tool: 'ask', costUsd } });
+      spending.release(auditCall.callId, costUsd);
     }
   }
 
