@@ -42,7 +42,7 @@ export interface CloudGuardOptions {
   maxRuns?: number;
 }
 
-const DEFAULT_MAX_RUNS = 10_000;
+const DEFAULT_MAX_RUNS = 1000;
 /** No text of any script has more tokens than that, special ones aside; the estimate is for ordinary text. */
 const FEWEST_BYTES_PER_TOKEN = 2;
 

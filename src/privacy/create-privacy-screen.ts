@@ -45,8 +45,8 @@ export interface ScreenSession {
 
 const MAX_VALUES = 2000;
 const LONGEST_TEXT = 4_000_000;
-/** In characters: more than a whole conversation. */
-const MOST_REMEMBERED = 1_000_000;
+/** In characters: about a whole conversation. */
+const MOST_REMEMBERED = 200_000;
 /** Long enough to be itself wherever it stands, as part of a longer word too. */
 const UNMISTAKABLE = 16;
 
