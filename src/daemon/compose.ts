@@ -167,7 +167,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const cloud = openCloud({ settings, db: parts.core.db, audit: parts.audit, metrics, clock });
   const models = openModels(settings, { clock, logger, metrics, worker, guard: cloud.guard }, stack);
   const backend = models.router;
-  const agent = stack.use(openAgent({ settings, backend, sandbox, memory, clock, events }));
+  const agent = stack.use(openAgent({ settings, backend, sandbox, memory, cloud, clock, events }));
 
   // Who may call, and what listens.
   const failures = stack.use(

@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Events } from '../telemetry/events.ts';
+import type { Cloud } from './open-cloud.ts';
 import type { CurrentRoot } from './current-root.ts';
 import type { ReloadableConfig } from './reloadable-config.ts';
 
@@ -17,11 +18,12 @@ export interface AgentParts {
   backend: ChatBackend;
   sandbox: Sandbox;
   memory: CurrentRoot;
+  cloud: Cloud;
   clock: Clock;
   events: Events;
 }
 
-export function openAgent({ settings, backend, sandbox, memory, clock, events }: AgentParts): AgentService {
+export function openAgent({ settings, backend, sandbox, memory, cloud, clock, events }: AgentParts): AgentService {
   const { agent } = settings.config;
   const ownPrompt = agent.systemPromptFile === '' ? undefined : readSystemPromptFile(agent.systemPromptFile);
   return new AgentService(
@@ -35,14 +37,23 @@ export function openAgent({ settings, backend, sandbox, memory, clock, events }:
       backend,
       sandbox,
       clock,
-      openFunctions: ({ principal, auditCall }) => {
+      openFunctions: ({ runId, principal, auditCall }) => {
         const lease = memory.lease();
+        // What a block takes out of a note no longer says that it is a secret; the note as a whole does.
+        const { consent } = cloud.permitFor(principal, auditCall);
         const functions = createMemoryFunctions({
           root: lease.root,
           scopes: principal.scopes,
           record: (operation) => auditCall.operation(operation),
+          ...(consent && { onText: (text) => cloud.guard.observe(runId, text) }),
         });
-        return { ...functions, close: () => lease[Symbol.dispose]() };
+        return {
+          ...functions,
+          close() {
+            cloud.guard.forget(runId);
+            lease[Symbol.dispose]();
+          },
+        };
       },
       systemPrompt: () =>
         ownPrompt ??

@@ -13,7 +13,8 @@ const CLOUD_KEY = 'sk-or-v1-0123456789abcdef0123456789abcdef0123456789abcdef0123
 const SECRETS = ['ghp_16C7e42F292c6912E7710c838347Ae178B4a', 'hunter2-very-secret', 'AKIAIOSFODNN7EXAMPLE'];
 const NOTE = `# User\n- name: Ada\n- github token: ${SECRETS[0]}\n- password: ${SECRETS[1]}\n- aws key ${SECRETS[2]}\n`;
 const READS_AND_ANSWERS = [
-  '<think>x</think>\n<python>note = read_file("user.md")</python>',
+  // The value alone, without the word that says what it is.
+  String.raw`<think>x</think><python>taken = read_file("user.md").split("password: ")[1].split("\n")[0]</python>`,
   '<think>x</think>\n<python></python>\n<reply>Ada</reply>',
 ];
 
