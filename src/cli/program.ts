@@ -7,6 +7,7 @@ import { addAuditCommand } from './audit.ts';
 import { addConfigCommand } from './config.ts';
 import { addKeysCommand } from './keys.ts';
 import { addModelsCommand } from './models.ts';
+import { addNginxCommand } from './nginx.ts';
 import type { RunCommand } from './run-command.ts';
 import { addStatusCommands } from './status.ts';
 import { addUsageCommand } from './usage.ts';
@@ -41,6 +42,7 @@ export function buildProgram(run: RunCommand): Command {
   addStatusCommands(program, run);
   addWorkerCommand(program, run);
   addModelsCommand(program, run);
+  addNginxCommand(program, run);
   program
     .command('demo')
     .description('five questions and one fact on a sample memory, then all is cleaned up')
