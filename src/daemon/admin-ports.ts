@@ -1,4 +1,5 @@
 // Fills the admin API's ports, for the running daemon and for the CLI without one.
+import type { AuditVerification } from '../audit/verify-audit-chain.ts';
 import { explainConfig } from '../config/explain.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
 import type { AdminPorts, ModelsPort, RunningPorts, WorkerPort } from '../http/admin/admin-ports.ts';
@@ -22,6 +23,8 @@ export interface AdminPortsInput {
   worker?: WorkerPort | null;
   models?: ModelsPort;
   running: RunningPorts | null;
+  /** Somebody had the chain recomputed: for the metric that is watched. */
+  onAuditVerified?(found: AuditVerification): void;
 }
 
 const NO_MODELS: ModelsPort = {
@@ -37,7 +40,14 @@ export function createAdminPorts(input: AdminPortsInput): AdminPorts {
   return {
     version: input.version,
     clock: input.clock,
-    audit: parts.audit,
+    audit: {
+      ...parts.audit,
+      async verify() {
+        const found = await parts.audit.verify();
+        input.onAuditVerified?.(found);
+        return found;
+      },
+    },
     keys: parts.keys,
     usage: (options) => usageReport(parts.core.db, options),
     stateDirectory: input.loaded().config.state.dir,

@@ -235,6 +235,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       startedAtMs: clock.nowMs(),
       worker,
       models: createModelsPort(models),
+      onAuditVerified: ({ ok, records, reason }) =>
+        events.auditChainChecked({ valid: ok, records, ...(reason !== undefined && { reason }) }),
       running: {
         reload: () => settings.reload(options.reload),
         logLevel: { get: () => logger.level, set: (level) => settings.setLogLevel(level) },

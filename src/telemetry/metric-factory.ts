@@ -10,6 +10,19 @@ export interface MetricFactory {
   histogram<L extends string>(name: string, help: string, buckets: number[], labelNames?: readonly L[]): Histogram<L>;
 }
 
+/**
+ * Begins series at 0: one that is born with its first count has no increase that Prometheus could see, and the first
+ * failure is the one to alert for.
+ */
+export function beginAtZero<L extends string>(
+  counter: Counter<L>,
+  label: NoInfer<L>,
+  values: readonly string[],
+  others: Partial<Record<NoInfer<L>, string>> = {},
+): void {
+  for (const value of values) counter.inc({ ...others, [label]: value } as Partial<Record<L, string>>, 0);
+}
+
 export function createMetricFactory(registry: Registry): MetricFactory {
   const common = <L extends string>(name: string, help: string, labelNames: readonly L[]) => ({
     name: PREFIX + name,

@@ -4,7 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createBoundedLabel, MCP_METHODS } from './bounded-label.ts';
 import { createMachineMetrics, type MachineMetrics } from './machine-metrics.ts';
-import { createMetricFactory } from './metric-factory.ts';
+import { beginAtZero, createMetricFactory } from './metric-factory.ts';
 import { createPartMetrics, type PartMetrics } from './part-metrics.ts';
 import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.ts';
 
@@ -13,6 +13,11 @@ const TTFT_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const WAIT_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 const SANDBOX_SECONDS = [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60, 300];
 const AGENT_TURNS = [1, 2, 3, 5, 8, 13, 20];
+
+const TOOL_OUTCOMES = ['ok', 'error'];
+const SANDBOX_OUTCOMES = ['done', 'timeout', 'memory', 'output', 'crash', 'cancelled'];
+const QUEUE_REASONS = ['queue_full', 'draining', 'model_unavailable'];
+const KEY_FAILURES = ['missing', 'malformed', 'unknown', 'revoked', 'expired'];
 
 export interface MetricsOptions {
   buildInfo: { version: string; commit: string; node: string };
@@ -133,6 +138,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const machine = createMachineMetrics(factory);
   collectors.push(() => machine.collect());
 
+  beginAtZero(sandboxRuns, 'outcome', SANDBOX_OUTCOMES);
+  beginAtZero(queueRejected, 'reason', QUEUE_REASONS);
+  beginAtZero(authFailures, 'reason', KEY_FAILURES);
+  const seenTools = new Set<string>();
+
   const boundMethod = createBoundedLabel(0, MCP_METHODS);
   const boundProtocol = createBoundedLabel(12);
   const boundTool = createBoundedLabel(48);
@@ -154,6 +164,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
       httpRequests.inc({ listener, route: boundOther(route), method: boundOther(method), code: String(status) }),
     toolCall({ tool, outcome, durationSeconds }) {
       const bounded = boundTool(tool);
+      if (!seenTools.has(bounded)) beginAtZero(toolCalls, 'outcome', TOOL_OUTCOMES, { tool: bounded });
+      seenTools.add(bounded);
       toolCalls.inc({ tool: bounded, outcome: boundOther(outcome) });
       toolDuration.observe({ tool: bounded }, durationSeconds);
     },

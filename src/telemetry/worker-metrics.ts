@@ -1,8 +1,12 @@
 // Metrics of the model workers, their GPUs, the routes to the models and what leaves the machine.
 // Guarantee: label values come from the configuration or from closed lists, never from a model or a question.
 import { createBoundedLabel } from './bounded-label.ts';
-import type { MetricFactory } from './metric-factory.ts';
+import { beginAtZero, type MetricFactory } from './metric-factory.ts';
 
+/** Words of others that this level cannot import; one that is missing here only begins later. */
+const RESTART_REASONS = ['crash', 'stall', 'load', 'canary', 'spawn'];
+const FALLBACK_REASONS = ['not_ready', 'busy', 'breaker_open', 'unavailable', 'failed', 'protocol', 'refused'];
+const REFUSAL_REASONS = ['consent_required', 'budget_exceeded', 'privacy_refused', 'audit_unavailable'];
 const START_SECONDS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
 
 export interface WorkerFigures {
@@ -57,10 +61,15 @@ export function createWorkerMetrics({ counter, gauge, histogram }: MetricFactory
   const cost = counter('model_cost_usd_total', 'Money spent on paid backends', ['backend']);
   const credit = gauge('cloud_credit_remaining_usd', 'What the cloud account has left, as it says itself');
   const boundReason = createBoundedLabel(64);
+  beginAtZero(fallbacks, 'reason', FALLBACK_REASONS);
+  beginAtZero(refused, 'reason', REFUSAL_REASONS);
+  const seenWorkers = new Set<string>();
 
   return {
     setWorker(figures, states) {
       const { worker } = figures;
+      if (!seenWorkers.has(worker)) beginAtZero(restarts, 'reason', RESTART_REASONS, { worker });
+      seenWorkers.add(worker);
       for (const name of states) state.set({ worker, state: name }, name === figures.state ? 1 : 0);
       running.set({ worker }, figures.requestsRunning);
       if (figures.lastProgressS !== null) lastProgress.set({ worker }, figures.lastProgressS);

@@ -57,7 +57,7 @@ test('unknown methods and endless tool names end as `other`', async () => {
   const text = await metrics.render();
   assert.ok(!text.includes('Alice'));
   assert.ok((text.match(/^memagent_mcp_requests_total\{/gm) ?? []).length < 20);
-  assert.ok((text.match(/^memagent_tool_calls_total\{/gm) ?? []).length < 60);
+  assert.ok((text.match(/^memagent_tool_calls_total\{/gm) ?? []).length < 2 * 50);
 });
 
 test('an event moves its metric and writes one line; collectors run at each scrape', async () => {
@@ -146,4 +146,32 @@ test('what a caller did wrong is no error of ours', async () => {
     'memagent_sandbox_wall_proven{wall="kernel"} 0',
   ])
     assert.ok(text.includes(`${expected}\n`), expected);
+});
+
+test('what is alerted for begins at 0: its first count is an increase', async () => {
+  using metrics = createMetrics({ buildInfo });
+  metrics.toolCall({ tool: 'fetch', outcome: 'ok', durationSeconds: 0.01 });
+  const worker = {
+    worker: 'worker',
+    state: 'ready',
+    requestsRunning: 0,
+    lastProgressS: null,
+    lastCanaryS: null,
+    gpus: [],
+  };
+  metrics.workers.setWorker(worker, ['ready']);
+  metrics.workers.workerRestarted({ worker: 'worker', reason: 'crash' });
+  metrics.workers.setWorker(worker, ['ready']);
+  const text = await metrics.render();
+  for (const expected of [
+    'memagent_tool_calls_total{tool="fetch",outcome="error"} 0',
+    'memagent_fallback_total{reason="unavailable"} 0',
+    'memagent_fallback_refused_total{reason="privacy_refused"} 0',
+    'memagent_queue_rejected_total{reason="queue_full"} 0',
+    'memagent_auth_failures_total{reason="unknown"} 0',
+    'memagent_sandbox_runs_total{outcome="crash"} 0',
+  ])
+    assert.ok(text.includes(`${expected}\n`), expected);
+  assert.match(text, /^memagent_worker_restarts_total\{(?=.*worker="worker")(?=.*reason="crash").*\} 1$/m);
+  assert.match(text, /^memagent_worker_restarts_total\{(?=.*worker="worker")(?=.*reason="stall").*\} 0$/m);
 });
