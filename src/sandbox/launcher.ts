@@ -1,6 +1,6 @@
 // The boundary: builds the command line of a sandbox process, with every wall, and starts it with nothing of ours.
 // Guarantee: empty environment, `/` as directory, a process group of its own, three pipes and no other descriptor.
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcessByStdio, type SpawnOptions } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { KernelWall } from './kernel-wall.ts';
 
 export type SandboxChild = ChildProcessByStdio<Writable, Readable, Readable>;
+/** Its output goes to another process, past the daemon. */
+export type PipedSandboxChild = ChildProcessByStdio<Writable, null, Readable>;
 
 export interface LaunchPlan {
   wall: KernelWall;
@@ -48,13 +50,19 @@ export function buildCommand(plan: LaunchPlan): string[] {
 
 export function launch(plan: LaunchPlan): SandboxChild {
   const [file, ...argv] = buildCommand(plan);
-  return spawn(file ?? '', argv, {
-    cwd: '/',
-    env: { ...plan.environment },
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-    windowsHide: true,
-  });
+  return spawn(file ?? '', argv, { ...spawnOptions(plan), stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+/** `output` is a pipe to a process that takes what the child writes; here it is of no further use. */
+export function launchInto(output: Writable, plan: LaunchPlan): PipedSandboxChild {
+  const [file, ...argv] = buildCommand(plan);
+  const child = spawn(file ?? '', argv, { ...spawnOptions(plan), stdio: ['pipe', output, 'pipe'] });
+  output.destroy();
+  return child;
+}
+
+function spawnOptions(plan: LaunchPlan): SpawnOptions {
+  return { cwd: '/', env: { ...plan.environment }, detached: true, windowsHide: true };
 }
 
 /** Arguments of `guest.ts`. */
