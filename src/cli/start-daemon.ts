@@ -13,6 +13,8 @@ const POLL_MS = 25;
 const LOCKED_PAUSE_MS = 500;
 /** Longer than any pause between messages of a person at work, short enough not to linger. */
 export const IDLE_EXIT_MS = 600_000;
+/** As `npm start` has it: half the young generation costs no throughput and saves 25 MB. */
+export const DAEMON_NODE_FLAGS = ['--max-semi-space-size=8'] as const;
 
 export interface StartDaemonOptions {
   loaded: LoadedConfig;
@@ -67,6 +69,7 @@ function spawnDaemon(options: StartDaemonOptions, stateDirectory: string, logFil
   const child = spawn(
     process.execPath,
     [
+      ...DAEMON_NODE_FLAGS,
       mainScript(),
       'serve',
       `--daemon.idle-exit-ms=${IDLE_EXIT_MS}`,

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DAEMON_NODE_FLAGS } from '../../src/cli/start-daemon.ts';
 import { callTool } from '../helpers/call-tool.ts';
 import { startDaemon, type DaemonProcess } from '../helpers/start-daemon.ts';
 
@@ -70,7 +71,15 @@ async function askMany(
   return { runsPerS: (total * 1000) / (performance.now() - startedMs), waits };
 }
 
-const memoryDir = mkdtempSync(join(tmpdir(), 'mem-agent-bench-'));
+const directory = mkdtempSync(join(tmpdir(), 'mem-agent-bench-'));
+const memoryDir = join(directory, 'memory');
+/** As `npm start` starts it. */
+const start = (): Promise<DaemonProcess> =>
+  startDaemon({
+    memoryDir,
+    nodeFlags: DAEMON_NODE_FLAGS,
+    env: { NODE_COMPILE_CACHE: join(directory, 'compiled') },
+  });
 try {
   writeNotes(memoryDir);
   const bare: number[] = [];
@@ -80,10 +89,10 @@ try {
     spawnSync(process.execPath, ['-e', '0']);
     bare.push(performance.now() - bareMs);
     const startedAtMs = Date.now();
-    await using daemon = await startDaemon({ memoryDir });
+    await using daemon = await start();
     ready.push(readyMs(daemon, startedAtMs));
   }
-  await using daemon = await startDaemon({ memoryDir });
+  await using daemon = await start();
   await ask(daemon);
   await sleep(20_000);
   const idleMb = residentMb(daemon.pid);
@@ -116,5 +125,5 @@ try {
     ].join('\n'),
   );
 } finally {
-  rmSync(memoryDir, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 }

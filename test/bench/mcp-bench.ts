@@ -27,14 +27,15 @@ const { values } = parseArgs({
     only: { type: 'string', default: 'fetch,search,list_files' },
     legacy: { type: 'boolean', default: false },
     connections: { type: 'string', default: '16' },
+    /** Flags of node, for the product; the baseline is then the product without them. */
+    'product-flags': { type: 'string', default: '' },
     /** Must lie on a real disk: on tmpfs an fsync costs nothing. */
     directory: { type: 'string', default: '/var/tmp' },
   },
 });
 
-function startServer(kind: string, directory: string): Promise<BenchServer> {
-  const execArgv = kind === 'product' ? (process.env['BENCH_SERVER_FLAGS'] ?? '').split(' ').filter(Boolean) : [];
-  const child = fork(join(import.meta.dirname, 'mcp/bench-server.ts'), [kind, directory], { execArgv });
+function startServer(kind: string, directory: string, execArgv: readonly string[] = []): Promise<BenchServer> {
+  const child = fork(join(import.meta.dirname, 'mcp/bench-server.ts'), [kind, directory], { execArgv: [...execArgv] });
   return new Promise((resolve, reject) => {
     child.once('message', (ready: Omit<BenchServer, 'child'>) => resolve({ child, ...ready }));
     child.once('exit', (code) => reject(new Error(`the ${kind} server ended with ${code}`)));
@@ -143,6 +144,17 @@ async function compare(load: ChildProcess, product: BenchServer, contest: Contes
   };
 }
 
+/** The same requests to the product without the flags. */
+function againstPlain(contest: Contest | undefined, plain: BenchServer, product: BenchServer): Contest | undefined {
+  if (contest === undefined) return undefined;
+  const keys = Object.entries(product.keys);
+  const toPlain = (request: string): string =>
+    keys
+      .reduce((text, [root, key]) => text.replace(key, plain.keys[root] ?? ''), request)
+      .replace(`127.0.0.1:${product.port}`, `127.0.0.1:${plain.port}`);
+  return { ...contest, name: `${contest.name} (plain node)`, bare: plain, bareRequests: contest.product.map(toPlain) };
+}
+
 const directory = mkdtempSync(join(values.directory, 'mem-agent-bench-'));
 const children: ChildProcess[] = [];
 try {
@@ -150,12 +162,14 @@ try {
   mkdirSync(join(directory, 'small'));
   const large = writeZipfCorpus(join(directory, 'large'), Number(values.notes), 400);
   writeZipfCorpus(join(directory, 'small'), 100, 0);
-  const start = async (kind: string): Promise<BenchServer> => {
-    const server = await startServer(kind, directory);
+  const start = async (kind: string, flags: readonly string[] = []): Promise<BenchServer> => {
+    const server = await startServer(kind, directory, flags);
     children.push(server.child);
     return server;
   };
-  const product = await start('product');
+  const flags = values['product-flags'].split(' ').filter((flag) => flag !== '');
+  const product = await start('product', flags);
+  const plain = flags.length === 0 ? undefined : await start('plain-product');
   const echo = await start('echo');
   const search = await start('search');
   const load = fork(join(import.meta.dirname, 'mcp/load-client.ts'));
@@ -188,7 +202,7 @@ try {
       },
     };
     for (const name of values.only.split(',')) {
-      const contest = contests[name];
+      const contest = plain === undefined ? contests[name] : againstPlain(contests[name], plain, product);
       if (contest === undefined) throw new Error(`no contest ${name}`);
       rows.push(await compare(load, product, contest));
     }

@@ -21,6 +21,7 @@ export interface StartDaemonOptions {
   /** Listening sockets handed over as systemd does it. */
   sockets?: readonly { name: string; fd: number }[];
   deadlineMs?: number;
+  nodeFlags?: readonly string[];
   /** The daemon runs with this bug in it, to show that a test would see it. */
   plantedBug?: PlantedBug;
 }
@@ -67,7 +68,7 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
   const flags = [...listeners, ...places, ...(options.flags ?? [])];
   const sockets = options.sockets ?? [];
   const handover = sockets.length === 0 ? [] : ['/bin/sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh'];
-  const node = [...handover, process.execPath, ...nodeFlagsFor(options.plantedBug)];
+  const node = [...handover, process.execPath, ...(options.nodeFlags ?? []), ...nodeFlagsFor(options.plantedBug)];
   const [command = process.execPath, ...args] = [...(options.wrap ?? []), ...node, MAIN, 'serve', ...flags];
   const child = spawn(command, args, {
     cwd: home.path,

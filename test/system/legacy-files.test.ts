@@ -4,14 +4,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { block, reply } from '../helpers/agent-run.ts';
 import { callTool, type ToolTarget } from '../helpers/call-tool.ts';
 import { startEngine, type Engine } from '../helpers/engine/start-engine.ts';
 import { tempDirectory, type TempDirectory } from '../helpers/run-main.ts';
 import { startDaemon, type DaemonProcess } from '../helpers/start-daemon.ts';
-
-const DEADLINE_MS = 15_000;
+import { until } from '../helpers/until.ts';
 
 interface Place {
   write(name: string, text: string): void;
@@ -57,15 +55,15 @@ test('.memory_path: the next question is about the other notes, with no restart'
   const asked = await callTool(target, 'use_memory_agent', { question: 'What is my city?' });
   assert.match(asked.text, /Porto/);
   assert.match(await textOf(target), /Porto/);
-  await until(async () => (await idsFound(target, 'Porto')).includes('user.md'), 'search does not know the new notes');
+  await until('search knows the new notes', async () => (await idsFound(target, 'Porto')).includes('user.md'));
   assert.deepEqual(await idsFound(target, 'Lisbon'), []);
   assert.ok((await callTool(target, 'create_file', { path: 'new.md', content: '# New\n' })).ok);
   assert.equal(readFileSync(join(home.path, 'two', 'new.md'), 'utf8'), '# New\n');
 
   // Nobody asks: it is noticed all the same. And back again, to notes that were left alone meanwhile.
   config.write('.memory_path', `${join(home.path, 'one')}\n`);
-  await until(async () => /Lisbon/.test(await textOf(target)), 'the change was not noticed without a question');
-  await until(async () => (await idsFound(target, 'Lisbon')).includes('user.md'), 'search does not know the old notes');
+  await until('the change is noticed without a question', async () => /Lisbon/.test(await textOf(target)));
+  await until('search knows the old notes', async () => (await idsFound(target, 'Lisbon')).includes('user.md'));
   assert.deepEqual(await idsFound(target, 'Porto'), []);
   const exported = await daemon.cli('audit', 'export');
   assert.equal(exported.stdout.split('\n').filter((line) => line.includes('"config.reload"')).length > 0, true);
@@ -124,10 +122,10 @@ test('a run under way ends on the notes it began with, and loses nothing', { tim
   const target = targetOf(daemon);
 
   const running = callTool(target, 'use_memory_agent', { question: 'I moved to Faro' });
-  await until(async () => (await engine.requests()).length === 2, 'the run did not get to its second turn');
+  await until('the second turn of the run', async () => (await engine.requests()).length === 2);
   config.write('.memory_path', `${join(home.path, 'two')}\n`);
   daemon.kill('SIGHUP');
-  await until(async () => /Porto/.test(await textOf(target)), 'the new notes are not in use');
+  await until('the new notes are in use', async () => /Porto/.test(await textOf(target)));
   const answered = await running;
   assert.ok(answered.ok, answered.text);
   assert.match(readFileSync(join(home.path, 'one', 'user.md'), 'utf8'), /Faro/);
@@ -171,12 +169,4 @@ async function configHealth(daemon: DaemonProcess): Promise<{ state: string; rea
   const response = await fetch(`${daemon.opsUrl}/health`);
   const { components } = (await response.json()) as { components: Record<string, { state: string; reason: string }> };
   return components['config'] ?? { state: 'missing', reason: '' };
-}
-
-async function until(condition: () => Promise<boolean>, message: string): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!(await condition())) {
-    assert.ok(performance.now() < deadline, message);
-    await sleep(50);
-  }
 }

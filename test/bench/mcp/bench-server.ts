@@ -1,6 +1,6 @@
 // One server of the MCP bench, in a process of its own. `product` is the daemon's real request path (keys, audit with usage,
 // metrics and log, all durable in a real directory); `bare` is the SDK's documented pattern with one tool and nothing else.
-// `node bench-server.ts product|echo|search DIRECTORY`; it reports its port over IPC and answers `stats`.
+// `node bench-server.ts product|plain-product|echo|search DIRECTORY`; it reports its port over IPC and answers `stats`.
 
 import { createServer, type Server } from 'node:http';
 import { mkdirSync } from 'node:fs';
@@ -38,9 +38,9 @@ async function openRoot(directory: string, name: string, stateName: string): Pro
   return root;
 }
 
-async function startProduct(directory: string): Promise<{ port: number; keys: Record<string, string> }> {
-  const state = join(directory, 'product-state');
-  const logger = createLogger({ level: 'info', destination: { file: join(directory, 'product.log') } });
+async function startProduct(directory: string, name: string): Promise<{ port: number; keys: Record<string, string> }> {
+  const state = join(directory, `${name}-state`);
+  const logger = createLogger({ level: 'info', destination: { file: join(directory, `${name}.log`) } });
   const metrics = createMetrics({ buildInfo: { version: 'bench', commit: 'bench', node: process.version } });
   const events = createEvents(logger, metrics);
   const parts = await openStoreParts({
@@ -55,8 +55,8 @@ async function startProduct(directory: string): Promise<{ port: number; keys: Re
       throw error;
     },
   });
-  const large = await openRoot(directory, 'large', 'product-large');
-  const small = await openRoot(directory, 'small', 'product-small');
+  const large = await openRoot(directory, 'large', `${name}-large`);
+  const small = await openRoot(directory, 'small', `${name}-small`);
   const noAgent = new AppError('UNSUPPORTED', 'The bench has no agent', { hint: 'Call another tool' });
   const apps = createHttpApps(
     {
@@ -124,7 +124,7 @@ function buildSearch(root: MemoryRoot): McpServer {
 }
 
 async function start(kind: string, directory: string): Promise<{ port: number; keys: Record<string, string> }> {
-  if (kind === 'product') return startProduct(directory);
+  if (kind.endsWith('product')) return startProduct(directory, kind);
   if (kind === 'echo') return startBare(buildEcho);
   const root = await openRoot(directory, 'large', 'bare-large');
   return startBare(() => buildSearch(root));
