@@ -67,12 +67,13 @@ async function serve(context: CliContext, notify: SdNotify): Promise<number> {
   }
 
   async function reload(): Promise<void> {
+    // First: the same signal follows a log rotation, whatever becomes of the configuration.
+    logger.reopen();
     const next = context.load();
     const nextOptions = ownProcessOptions(next);
     const isNew = JSON.stringify(nextOptions) !== JSON.stringify(options);
     [loaded, options] = [next, nextOptions];
     logger.setLevel(next.config.log.level);
-    logger.reopen();
     logger.info({ component: 'worker', workerReplaced: isNew }, 'configuration reloaded');
     if (isNew) await worker?.replace(nextOptions);
   }

@@ -51,6 +51,8 @@ export function createReloadableConfig(
   async function reload(load: () => LoadedConfig, around: Around): Promise<ConfigDiff> {
     notify?.reloading('reads its configuration again');
     try {
+      // The same signal follows a log rotation: whatever becomes of the configuration, no line may go to the old file.
+      logger.reopen();
       const next = load();
       const diff = diffConfig(loaded, next);
       await around(async () => {
@@ -60,7 +62,6 @@ export function createReloadableConfig(
         if (diff.applied.includes('log.level')) changeLevel(next.config.log.level, 'reload');
       });
       problem = '';
-      logger.reopen();
       events.configReloaded({ applied: diff.applied, needsRestart: diff.needRestart });
       return diff;
     } catch (error) {
