@@ -278,11 +278,12 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
 
   async function stop(reason: string): Promise<void> {
     state.enter('draining', reason);
+    const deadlineMs = settings.config.daemon.drainTimeoutMs;
+    // From here on who connects is the next daemon's to answer, where systemd holds the socket.
+    const closed = [opened.http, opened.ops, opened.admin].map((listener) => listener?.drain(deadlineMs));
     stopping.abort();
     await apps.mcp.endStreams();
-    const deadlineMs = settings.config.daemon.drainTimeoutMs;
-    const open = [opened.http, opened.ops, opened.admin];
-    await Promise.all([agent.drain(deadlineMs), ...open.map((listener) => listener?.drain(deadlineMs))]);
+    await Promise.all([agent.drain(deadlineMs), ...closed]);
     await apps.mcp.close();
     await owned.disposeAsync();
     state.enter(failed ? 'failed' : 'stopped');

@@ -2,7 +2,7 @@
 // deadline, then cut. Slow clients are cut by Node's own timeouts, checked every 2 s.
 import { chmodSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server as NetServer, type Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { ListenAddress as ConfiguredAddress } from '../config/listen-address.ts';
@@ -42,6 +42,8 @@ export interface Listener extends AsyncDisposable {
 }
 
 const TIMEOUT_CHECK_MS = 2_000;
+/** How long a drain waits for the request of a connection that it found without one. */
+const FIRST_BYTE_GRACE_MS = 1_000;
 
 export async function openListener(app: Hono<HttpEnv>, options: ListenerOptions): Promise<Listener> {
   const { address, key, headersTimeoutMs = 5_000, requestTimeoutMs = 10_000, keepAliveTimeoutMs = 75_000 } = options;
@@ -135,13 +137,21 @@ function describe(address: ListenAddress, bound: ReturnType<Server['address']>):
   return address.kind === 'fd' ? `fd ${address.fd}` : `${address.host}:${address.port}`;
 }
 
-/** `server.close` waits for every connection, and `closeIdleConnections` frees the keep-alive ones again and again. */
+/**
+ * Waits for every connection; the kept ones are freed again and again. Not by `server.close`: it begins with cutting what it
+ * takes for idle, also who was accepted a moment ago and was not read yet.
+ */
 async function closeServer(server: Server, sockets: ReadonlySet<Socket>, deadlineMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
+    NetServer.prototype.close.call(server, () => resolve());
   });
-  server.closeIdleConnections();
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const startedMs = performance.now();
+  const closeIdle = (): void => {
+    const isAnyoneNew = sockets.values().some((socket) => socket.bytesRead === 0);
+    if (!isAnyoneNew || performance.now() - startedMs > FIRST_BYTE_GRACE_MS) server.closeIdleConnections();
+  };
+  closeIdle();
+  const idle = setInterval(closeIdle, 50);
   const deadline = setTimeout(() => {
     server.closeAllConnections();
     for (const socket of sockets) socket.destroy();
@@ -151,5 +161,7 @@ async function closeServer(server: Server, sockets: ReadonlySet<Socket>, deadlin
   } finally {
     clearInterval(idle);
     clearTimeout(deadline);
+    // Ends its checks of the timeouts, which are wanted until here.
+    server.close();
   }
 }

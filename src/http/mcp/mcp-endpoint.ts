@@ -140,12 +140,18 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
     });
   };
 
+  /**
+   * While it drains nobody new comes in, so what is here was sent before. It is answered, unless it would not end by itself;
+   * runs of the agent are refused by their queue.
+   */
+  const refuseToBegin = (id: JsonRpcId): Response => {
+    const error = new AppError('DRAINING', 'mem-agent is stopping', { hint: 'Try again in a few seconds' });
+    return jsonRpcErrorResponse(error, id, { headers: { 'retry-after': '5' } });
+  };
+
   const answer = async (request: Request, body: unknown, caller: Caller): Promise<Response> => {
     const call = parseJsonRpcCall(body);
-    if (ports.isDraining()) {
-      const error = new AppError('DRAINING', 'mem-agent is stopping', { hint: 'Try again in a few seconds' });
-      return jsonRpcErrorResponse(error, call?.id ?? null, { headers: { 'retry-after': '5' } });
-    }
+    if (ports.isDraining() && call?.method === 'subscriptions/listen') return refuseToBegin(call.id);
     if (call !== undefined) return serveCall(request, body, call, caller);
     const cancelled = cancelledId(body);
     if (cancelled !== undefined) cancellations.cancel(caller, cancelled);
@@ -157,6 +163,7 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       const request = c.req.raw;
       const caller = callerOf(c);
       if (request.method !== 'POST') {
+        if (sessions !== undefined && request.method === 'GET' && ports.isDraining()) return refuseToBegin(null);
         if (sessions !== undefined && (request.method === 'GET' || request.method === 'DELETE'))
           return sessions.handle(request, undefined, new CallerAuth(caller));
         const error = new AppError('UNSUPPORTED', 'Only POST is served here', { hint: 'POST one JSON-RPC message' });

@@ -159,6 +159,27 @@ test('drain: no new connection, the request in flight ends well, an idle keep-al
   await drained;
 });
 
+test('drain: who was accepted a moment before it is answered; who then says nothing is not waited for', async () => {
+  const listener = await openListener(helloApp(), LOOPBACK);
+  const port = listener.port ?? 0;
+  // Its bytes are there when the connection is accepted, but not read yet when the drain begins.
+  const eager = connect(port, '127.0.0.1', () => eager.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
+  const slow = connect(port, '127.0.0.1');
+  const silent = connect(port, '127.0.0.1');
+  const answers = Promise.all([eager, slow, silent].map(readAll));
+  while (listener.traffic().connections < 3) await new Promise((resolve) => setImmediate(resolve));
+  const startedMs = performance.now();
+  const drained = listener.drain(60_000);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  slow.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await drained;
+  const [toEager, toSlow, toSilent] = await answers;
+  assert.match(toEager ?? '', /hello$/);
+  assert.match(toSlow ?? '', /hello$/);
+  assert.equal(toSilent, '');
+  assert.ok(performance.now() - startedMs < 20_000);
+});
+
 test('drain: what is not done at the deadline is cut', async () => {
   const started = Promise.withResolvers<void>();
   const app = helloApp().get('/stuck', () => {

@@ -366,3 +366,16 @@ test('a session belongs to its key: another key and an unknown id are 404', asyn
   assert.equal((await harness.post(list)).status, 400);
   assert.equal((await harness.post(initialize)).status, 429);
 });
+
+test('while it drains, a call on a connection that is still open is answered; a stream without an end is not begun', async () => {
+  await using harness = await startHarness();
+  harness.state.draining = true;
+  const search = modernCall('tools/call', { name: 'search', arguments: { query: 'Lisbon' } });
+  const answer = await harness.post(search.body, { headers: search.headers });
+  assert.deepEqual([answer.status, answer.headers.get('connection')], [200, 'close']);
+  await answer.text();
+  const listen = modernCall('subscriptions/listen', { notifications: { resourcesListChanged: true } });
+  const refused = await harness.post(listen.body, { headers: listen.headers });
+  assert.deepEqual([refused.status, refused.headers.get('retry-after')], [503, '5']);
+  assert.match(await refused.text(), /DRAINING/);
+});
