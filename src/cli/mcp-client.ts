@@ -2,7 +2,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { AppError } from '../lib/app-error.ts';
+import { mcpRefusal } from './mcp-refusal.ts';
 import type { UnixFetch } from './unix-fetch.ts';
 
 export interface ToolAnswer {
@@ -30,21 +30,24 @@ export async function openMcpClient(
           target.key === undefined ? {} : { requestInit: { headers: { authorization: `Bearer ${target.key}` } } },
         )
       : new StreamableHTTPClientTransport(new URL('http://localhost/mcp'), { fetch: overSocket(target.fetch) });
+  const server = 'url' in target ? target.url : 'mem-agent';
   try {
     await client.connect(transport);
   } catch (error) {
-    throw new AppError('MEMORY_UNAVAILABLE', `No MCP session could be opened: ${firstLine(error)}`, {
-      hint: 'Check the address and the key',
-      cause: error,
-    });
+    throw mcpRefusal(error, server);
   }
   return {
     async callTool(name, args, onProgress) {
-      const result = await client.callTool({ name, arguments: args }, undefined, {
+      const options = {
         timeout: CALL_TIMEOUT_MS,
         maxTotalTimeout: CALL_TOTAL_MS,
         resetTimeoutOnProgress: true,
-        ...(onProgress === undefined ? {} : { onprogress: (progress) => onProgress(progress.message ?? '') }),
+        ...(onProgress === undefined
+          ? {}
+          : { onprogress: (progress: { message?: string | undefined }) => onProgress(progress.message ?? '') }),
+      };
+      const result = await client.callTool({ name, arguments: args }, undefined, options).catch((error: unknown) => {
+        throw mcpRefusal(error, server);
       });
       const content = Array.isArray(result.content) ? (result.content as { type: string; text?: string }[]) : [];
       return {
@@ -67,8 +70,4 @@ function overSocket(fetch: UnixFetch['fetch']): FetchLike {
       ...(init?.signal instanceof AbortSignal ? { signal: init.signal } : {}),
     });
   };
-}
-
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 }

@@ -17,7 +17,7 @@ interface Place {
   path(name: string): string;
 }
 
-test('.mlx_model_name: the next question asks the other model', { timeout: 60_000 }, async () => {
+test('.mlx_model_name: the next question asks the other model', { timeout: 180_000 }, async () => {
   using home = tempDirectory();
   const config = placeIn(home);
   config.write('.mlx_model_name', 'first\n');
@@ -41,7 +41,7 @@ test('.mlx_model_name: the next question asks the other model', { timeout: 60_00
   assert.equal((await callTool(target, 'use_memory_agent', ask)).structured['model'], 'first');
 });
 
-test('.memory_path: the next question is about the other notes, with no restart', { timeout: 60_000 }, async () => {
+test('.memory_path: the next question is about the other notes, with no restart', { timeout: 180_000 }, async () => {
   using home = tempDirectory();
   const config = placeIn(home);
   writeNotes(home, 'one', 'Lisbon');
@@ -74,7 +74,7 @@ test('.memory_path: the next question is about the other notes, with no restart'
 
 test(
   '.memory_path that leads nowhere: the notes stay, the fix is told, and it heals',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     using home = tempDirectory();
     const config = placeIn(home);
@@ -106,7 +106,7 @@ test(
   },
 );
 
-test('a run under way ends on the notes it began with, and loses nothing', { timeout: 60_000 }, async () => {
+test('a run under way ends on the notes it began with, and loses nothing', { timeout: 180_000 }, async () => {
   using home = tempDirectory();
   const config = placeIn(home);
   writeNotes(home, 'one', 'Lisbon');
