@@ -8,7 +8,8 @@ import type { LoadedConfig } from '../config/load-config.ts';
 import { AppError } from '../lib/app-error.ts';
 import { probeSocket } from './unix-fetch.ts';
 
-const START_DEADLINE_MS = 10_000;
+/** A busy machine takes long; a daemon that ended by itself is seen at once all the same. */
+const START_DEADLINE_MS = 30_000;
 const POLL_MS = 25;
 const LOCKED_PAUSE_MS = 500;
 /** Longer than any pause between messages of a person at work, short enough not to linger. */

@@ -12,7 +12,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { cleanEnvironment, MAIN } from '../helpers/run-main.ts';
 import { SANDBOX_CACHE } from '../helpers/sandbox-cache.ts';
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 let directory: string;
 let shims: ChildProcessWithoutNullStreams[] = [];
