@@ -165,12 +165,13 @@ test('a route that keeps failing is left alone and let back in by itself', async
 
 test('while one request tries a lone route, the others wait for its first words, not for its answer', async () => {
   const a = playBackend('a', down);
-  const { router } = openBench([route(a)], { breakerFailures: 1, breakerOpenMs: 30 });
+  const { router } = openBench([route(a)], { breakerFailures: 1, breakerOpenMs: 300 });
   await assert.rejects(router.complete(ask()), { code: 'MODEL_UNAVAILABLE', retryAfterS: 1 });
-  await sleep(50);
+  await sleep(400);
   const gate = createGate();
+  const words = Promise.withResolvers<void>();
   a.answer = async (request) => {
-    await sleep(60);
+    await words.promise;
     request.isComplete('first words');
     return await gate.hold(request);
   };
@@ -179,6 +180,7 @@ test('while one request tries a lone route, the others wait for its first words,
   await sleep(20);
   assert.equal(a.requests.length, 2);
   a.answer = 'at once';
+  words.resolve();
   assert.equal((await other).text, 'at once');
   gate.open('the whole answer');
   assert.equal((await trial).text, 'the whole answer');
