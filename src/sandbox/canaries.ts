@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 export const CANARY_NAMES = ['file', 'environment', 'port', 'process'] as const;
 export type CanaryName = (typeof CANARY_NAMES)[number];
@@ -25,9 +25,11 @@ export async function plantCanaries(directory: string): Promise<PlantedCanaries>
   const file = `${directory}/canary-${randomBytes(6).toString('hex')}.txt`;
   writeFileSync(file, token, { mode: 0o600 });
   let connections = 0;
+  const open = new Set<Socket>();
   const server = createServer((socket) => {
     connections += 1;
-    socket.on('error', () => undefined);
+    open.add(socket);
+    socket.on('error', () => undefined).on('close', () => open.delete(socket));
     socket.end(`HTTP/1.0 200 OK\r\n\r\n${token}`);
   });
   await new Promise<void>((resolve, reject) => {
@@ -54,6 +56,8 @@ export async function plantCanaries(directory: string): Promise<PlantedCanaries>
       await gone;
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
+        // Who has reached it may have sent something and be waiting; we are not.
+        for (const socket of open) socket.destroy();
       });
       rmSync(file, { force: true });
     },
