@@ -56,10 +56,15 @@ export function listKernelWalls(options: { scratchDirectory: string; platform?: 
   return walls;
 }
 
+/** What is there with the system's own paths needs no place of its own, and a read-only place can be given none. */
+function besidesSystem(readPaths: readonly string[]): string[] {
+  return readPaths.filter((path) => !SYSTEM_PATHS.some((own) => path.startsWith(`${own}/`)));
+}
+
 function wrapWithBwrap(bwrap: string, argv: readonly string[], readPaths: readonly string[]): string[] {
   const binds = [
     ...SYSTEM_PATHS.flatMap((path) => ['--ro-bind-try', path, path]),
-    ...readPaths.flatMap((path) => ['--ro-bind', path, path]),
+    ...besidesSystem(readPaths).flatMap((path) => ['--ro-bind', path, path]),
   ];
   const isolation = [
     '--unshare-all',
@@ -129,7 +134,7 @@ function wrapWithUnshare(
     '--',
     ...inside,
     ...SYSTEM_PATHS,
-    ...readPaths,
+    ...besidesSystem(readPaths),
     '--',
     ...withLimits(argv),
   ]);
