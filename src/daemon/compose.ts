@@ -133,6 +133,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const sandbox = stack.use(
     createSandbox({
       require: config.sandbox.require,
+      engine: config.sandbox.engine,
+      python: config.sandbox.python,
+      socket: config.sandbox.socket,
       standby: config.sandbox.standby,
       maxProcesses: config.sandbox.maxProcesses,
       memoryBytes: config.sandbox.memoryBytes,

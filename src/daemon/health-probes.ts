@@ -37,8 +37,7 @@ export function createHealthProbes(probed: ProbedParts): Record<string, () => Pr
       return { state: !writable || index === 'failed' ? 'degraded' : 'ok', reason, details };
     },
     sandbox: () => {
-      const { state, reason, engine, walls, kernelWall, standby, active } = sandbox.status();
-      const details = { engine, walls, kernelWall, standby, active };
+      const { state, reason, ...details } = sandbox.status();
       return {
         state: state === 'ok' ? 'ok' : state === 'checking' ? 'starting' : state === 'failed' ? 'failed' : 'degraded',
         reason,

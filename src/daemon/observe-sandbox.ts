@@ -12,9 +12,9 @@ export function observeSandbox(event: SandboxEvent, logger: Logger, events: Even
       });
       break;
     case 'self-test': {
-      const { state, reason, walls, kernelWall } = event.status;
+      const { state, reason, engine, engineReason, walls, kernelWall, systemCalls } = event.status;
       logger[state === 'ok' ? 'info' : 'error'](
-        { component: 'sandbox', state, reason, walls, kernelWall },
+        { component: 'sandbox', state, reason, engine, engineReason, walls, kernelWall, systemCalls },
         'sandbox self-test ended',
       );
       break;

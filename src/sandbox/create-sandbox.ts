@@ -2,15 +2,15 @@
 // Guarantee: no block runs before the self-test has ended, and none without the wall that the configuration asks for.
 import { mkdirSync } from 'node:fs';
 import { AppError } from '../lib/app-error.ts';
+import { chooseEngine } from './choose-engine.ts';
+import type { SandboxEngine } from './engine.ts';
 import { GuestProcess } from './guest-process.ts';
 import { probeBlock } from './interpreter-probes.ts';
-import { createNoWall, listKernelWalls, type KernelWall } from './kernel-wall.ts';
-import { guestArguments } from './launcher.ts';
+import { listKernelWalls, type KernelWall } from './kernel-wall.ts';
 import { Pool } from './pool.ts';
 import type { BlockOutcome, OnCall, Sandbox, SandboxRun, SandboxStatus } from './sandbox.ts';
-import { testWalls, type WallReport } from './self-test.ts';
-import { ensureSnapshot } from './snapshot.ts';
 import { sweepLeftovers } from './sweep-leftovers.ts';
+import { openWasmEngine } from './wasm-engine.ts';
 
 export type SandboxEvent =
   | { type: 'self-test'; status: SandboxStatus }
@@ -21,6 +21,12 @@ export type SandboxEvent =
 export interface SandboxOptions {
   /** The wall without which no Python runs. */
   require: 'none' | 'process' | 'kernel';
+  /** `auto` takes the system's CPython where a kernel wall is proven, else WebAssembly. */
+  engine?: 'auto' | 'wasm' | 'cpython';
+  /** The system's interpreter; empty for the one that is found. */
+  python?: string;
+  /** Of the unit that runs it; empty for none. */
+  socket?: string;
   standby?: number;
   maxProcesses?: number;
   /** Ceiling of the interpreter's own memory; beyond it Python sees `MemoryError`. */
@@ -46,8 +52,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
 class ProcessSandbox implements Sandbox {
   readonly #options: SandboxOptions;
   readonly #pool: Pool;
-  #report: WallReport | null = null;
-  #snapshotFile: string | null = null;
+  #engine: SandboxEngine | null = null;
   #status: Omit<SandboxStatus, 'standby' | 'active'>;
   #started: Promise<void> | null = null;
   #disposed = false;
@@ -58,9 +63,12 @@ class ProcessSandbox implements Sandbox {
     this.#status = {
       state: 'checking',
       reason: 'the self-test has not ended',
-      engine: 'CPython 3.14 (WebAssembly)',
+      engine: '',
+      engineName: 'none',
+      engineReason: '',
       walls: { interpreter: 'unknown', process: 'unknown', kernel: 'unknown' },
       kernelWall: 'none',
+      systemCalls: 'unknown',
     };
     this.#pool = new Pool({
       standby: options.standby ?? 1,
@@ -120,17 +128,43 @@ class ProcessSandbox implements Sandbox {
     mkdirSync(scratchDirectory, { recursive: true, mode: 0o700 });
     sweepLeftovers(cacheDirectory, Date.now());
     const candidates = this.#options.kernelWalls ?? listKernelWalls({ scratchDirectory });
-    const [report] = await Promise.all([testWalls({ directory: cacheDirectory, candidates }), this.#prepareSnapshot()]);
-    this.#report = report;
-    this.#status.walls.process = report.process;
-    this.#status.walls.kernel = report.kernel;
-    this.#status.kernelWall = report.kernelWall.name;
+    const memoryBytes = this.#options.memoryBytes ?? 256 * MIB;
+    const { python = '', socket = '' } = this.#options;
+    const choice = await chooseEngine({
+      engine: this.#options.engine ?? 'auto',
+      cpython: { directory: cacheDirectory, candidates, memoryBytes, python, socket },
+      openWasm: () =>
+        openWasmEngine({
+          cacheDirectory,
+          candidates,
+          memoryBytes,
+          signal: this.#stopping.signal,
+          onSnapshot: (result) => {
+            if (!this.#disposed) this.#emit({ type: 'snapshot', ...result });
+          },
+        }),
+    });
+    if ('refused' in choice) {
+      this.#finish('refused', choice.refused);
+      return;
+    }
+    const { engine } = choice;
+    this.#engine = engine;
+    this.#status = {
+      ...this.#status,
+      engine: engine.label,
+      engineName: engine.name,
+      engineReason: choice.reason,
+      walls: { interpreter: 'unknown', ...engine.walls },
+      kernelWall: engine.kernelWall,
+      systemCalls: engine.systemCalls,
+    };
     const { require } = this.#options;
-    if (require !== 'none' && report[require] !== 'proven') {
-      this.#finish(
-        'refused',
-        `the ${require} wall is required but ${report[require]}${report.reason === '' ? '' : ` (${report.reason})`}`,
-      );
+    // A proven kernel wall is more than the process wall, which the system's CPython does not have.
+    const required = engine.name === 'cpython' ? 'kernel' : require;
+    if (required !== 'none' && engine.walls[required] !== 'proven') {
+      const why = engine.reason === '' ? '' : ` (${engine.reason})`;
+      this.#finish('refused', `the ${required} wall is required but ${engine.walls[required]}${why}`);
       return;
     }
     if (this.#disposed) return;
@@ -164,30 +198,10 @@ class ProcessSandbox implements Sandbox {
     }
   }
 
-  async #prepareSnapshot(): Promise<void> {
-    try {
-      this.#snapshotFile = await ensureSnapshot({
-        cacheDirectory: this.#options.cacheDirectory,
-        memoryBytes: this.#memoryBytes,
-        wall: createNoWall(),
-        signal: this.#stopping.signal,
-      });
-      this.#emit({ type: 'snapshot', state: 'ready', reason: '' });
-    } catch (error) {
-      // Without it every start takes three seconds instead of half a one; Python still runs.
-      if (!this.#disposed) this.#emit({ type: 'snapshot', state: 'failed', reason: reasonOf(error) });
-    }
-  }
-
-  get #memoryBytes(): number {
-    return this.#options.memoryBytes ?? 256 * MIB;
-  }
-
   #createProcess(): GuestProcess {
-    const wall = this.#report?.kernelWall ?? createNoWall();
-    const guest = guestArguments({ snapshotFile: this.#snapshotFile, memoryBytes: this.#memoryBytes, mode: 'run' });
+    if (this.#engine === null) throw new AppError('SANDBOX_FAILED', 'No engine has been chosen yet');
     return new GuestProcess({
-      plan: { wall, permissionWall: true, entry: 'guest', snapshotFile: this.#snapshotFile, arguments: guest },
+      link: this.#engine.startProcess(),
       rssLimitBytes: this.#options.rssLimitBytes ?? 768 * MIB,
       outputBytes: this.#options.outputBytes ?? MIB,
       readyTimeoutMs: READY_TIMEOUT_MS,

@@ -1,13 +1,14 @@
 // One sandbox process as the core sees it: ready, one block at a time, calls answered, ceilings kept, then dead.
 // Guarantee: after any kill, crash or protocol violation the process group is gone and the outcome says why.
 import { AppError } from '../lib/app-error.ts';
-import { launch, type LaunchPlan, type SandboxChild } from './launcher.ts';
-import { killTree, measureTree } from './process-tree.ts';
+import type { GuestLink } from './guest-link.ts';
+import { measureTree } from './process-tree.ts';
 import { LineSplitter, parseGuestLine, ProtocolViolation, type GuestMessage, type HostMessage } from './protocol.ts';
 import { GuestError, type BlockOutcome, type OnCall } from './sandbox.ts';
 
 export interface GuestProcessOptions {
-  plan: LaunchPlan;
+  /** To a process that has just been started. */
+  link: GuestLink;
   rssLimitBytes: number;
   outputBytes: number;
   readyTimeoutMs: number;
@@ -34,7 +35,7 @@ interface CurrentBlock {
 }
 
 export class GuestProcess {
-  readonly #child: SandboxChild;
+  readonly #link: GuestLink;
   readonly #options: GuestProcessOptions;
   readonly #splitter = new LineSplitter(MAX_LINE_BYTES);
   readonly #ready = Promise.withResolvers<void>();
@@ -49,18 +50,13 @@ export class GuestProcess {
 
   constructor(options: GuestProcessOptions) {
     this.#options = options;
-    this.#child = launch(options.plan);
-    this.#child.stdout.on('data', (chunk: Buffer) => this.#receive(chunk));
-    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    this.#link = options.link;
+    this.#link.output.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#link.complaints?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-MAX_STDERR_CHARACTERS);
     });
-    // EPIPE: the child died while we wrote; 'close' reports that.
-    this.#child.stdin.on('error', () => undefined);
-    this.#child.on('error', (error) =>
-      this.#end('crash', `The sandbox process could not be started: ${error.message}`),
-    );
-    this.#child.on('close', (code, signal) => {
-      this.#end('crash', `The interpreter ended by itself (${signal ?? `exit ${code}`})`);
+    void this.#link.ended.then((how) => {
+      this.#end('crash', how);
       this.#closed.resolve();
     });
     const startTimer = setTimeout(
@@ -74,7 +70,7 @@ export class GuestProcess {
   }
 
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#link.pid;
   }
 
   get dead(): boolean {
@@ -188,11 +184,11 @@ export class GuestProcess {
   }
 
   #send(message: HostMessage): void {
-    this.#child.stdin.write(`${JSON.stringify(message)}\n`);
+    this.#link.input.write(`${JSON.stringify(message)}\n`);
   }
 
   #checkSize(): void {
-    const pid = this.#child.pid;
+    const pid = this.#link.pid;
     if (pid === undefined || this.#dead) return;
     const { residentBytes, processes } = measureTree(pid);
     if (residentBytes > this.#options.rssLimitBytes)
@@ -211,9 +207,7 @@ export class GuestProcess {
     if (this.#dead) return;
     this.#dead = true;
     clearInterval(this.#watch);
-    if (this.#child.pid === undefined) this.#closed.resolve();
-    else if (this.#child.exitCode === null && this.#child.signalCode === null) killTree(this.#child.pid);
-    this.#child.stdin.destroy();
+    this.#link.kill();
     this.#ready.reject(
       new AppError('SANDBOX_FAILED', `${message}${this.#stderr === '' ? '' : `: ${firstLine(this.#stderr)}`}`, {
         hint: 'Run `mem-agent doctor` or look at the log for the sandbox component',

@@ -49,20 +49,28 @@ export function buildCommand(plan: LaunchPlan): string[] {
 }
 
 export function launch(plan: LaunchPlan): SandboxChild {
-  const [file, ...argv] = buildCommand(plan);
-  return spawn(file ?? '', argv, { ...spawnOptions(plan), stdio: ['pipe', 'pipe', 'pipe'] });
+  return spawnGuest(buildCommand(plan), plan.environment);
+}
+
+/** Starts a whole command line, walls and all. */
+export function spawnGuest(
+  command: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): SandboxChild {
+  const [file, ...argv] = command;
+  return spawn(file ?? '', argv, { ...spawnOptions(environment), stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 /** `output` is a pipe to a process that takes what the child writes; here it is of no further use. */
 export function launchInto(output: Writable, plan: LaunchPlan): PipedSandboxChild {
   const [file, ...argv] = buildCommand(plan);
-  const child = spawn(file ?? '', argv, { ...spawnOptions(plan), stdio: ['pipe', output, 'pipe'] });
+  const child = spawn(file ?? '', argv, { ...spawnOptions(plan.environment), stdio: ['pipe', output, 'pipe'] });
   output.destroy();
   return child;
 }
 
-function spawnOptions(plan: LaunchPlan): SpawnOptions {
-  return { cwd: '/', env: { ...plan.environment }, detached: true, windowsHide: true };
+function spawnOptions(environment: Readonly<Record<string, string>> = {}): SpawnOptions {
+  return { cwd: '/', env: { ...environment }, detached: true, windowsHide: true };
 }
 
 /** Arguments of `guest.ts`. */

@@ -38,14 +38,23 @@ export interface SandboxRun extends AsyncDisposable {
 
 export type WallName = 'interpreter' | 'process' | 'kernel';
 
+/** CPython as WebAssembly, or the system's own CPython behind a kernel wall. */
+export type EngineName = 'wasm' | 'cpython';
+
 export interface SandboxStatus {
   /** `checking` until the self-test has ended. */
   state: 'checking' | 'ok' | 'refused' | 'failed';
   reason: string;
+  /** Interpreter and version. */
   engine: string;
+  engineName: EngineName | 'none';
+  /** Why this engine and not the other. */
+  engineReason: string;
   /** What the self-test proved. */
   walls: Record<WallName, 'proven' | 'absent' | 'broken' | 'unknown'>;
   kernelWall: string;
+  /** Whether the process may make only the system calls that Python needs. */
+  systemCalls: 'filtered' | 'unfiltered' | 'unknown';
   standby: number;
   active: number;
 }

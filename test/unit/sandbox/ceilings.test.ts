@@ -3,83 +3,82 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { createSandbox } from '../../../src/sandbox/create-sandbox.ts';
 import type { KernelWall } from '../../../src/sandbox/kernel-wall.ts';
 import type { OnCall, SandboxRun } from '../../../src/sandbox/sandbox.ts';
 import { snapshotKey } from '../../../src/sandbox/snapshot.ts';
 import { SANDBOX_CACHE } from '../../helpers/sandbox-cache.ts';
+import { listEngines } from '../../helpers/sandbox-engines.ts';
 
 const { signal } = new AbortController();
 const onCall: OnCall = () => Promise.resolve(null);
-const sandbox = createSandbox({
-  require: 'none',
-  standby: 0,
-  maxProcesses: 2,
-  cacheDirectory: SANDBOX_CACHE,
-  kernelWalls: [],
-});
-after(() => sandbox[Symbol.asyncDispose]());
-
 async function killed(run: SandboxRun, code: string, timeoutMs = 10_000): Promise<string> {
   const outcome = await run.execute(code, { timeoutMs, signal });
   assert.ok(outcome.kind === 'killed', JSON.stringify(outcome).slice(0, 300));
   return outcome.reason;
 }
 
-test('endless loops, floods and fatal recursion are killed; the next block gets a new interpreter', async () => {
-  await using run = await sandbox.openRun({ onCall, signal });
-  assert.equal(
-    await killed(run, 'while True:\n    try:\n        while True: pass\n    except BaseException: pass', 200),
-    'timeout',
-  );
-  assert.equal(await killed(run, 'import posix\nposix.write(1, b"not a message\\n")\nread_file("x")'), 'crash');
-  assert.equal(await killed(run, 'import posix\nwhile True: posix.write(1, b"x" * 65536)'), 'output');
-  assert.equal(await killed(run, 'import sys\nsys.setrecursionlimit(10**8)\ndef f(): return [f()]\nf()'), 'crash');
-  const next = await run.execute('x = 1', { timeoutMs: 5000, signal });
-  assert.ok(next.kind === 'done');
-});
+for (const engine of await listEngines()) {
+  describe(engine.name, () => {
+    const sandbox = createSandbox({ ...engine.options, maxProcesses: 2 });
+    after(() => sandbox[Symbol.asyncDispose]());
 
-test('a tree that holds too much memory is killed', async () => {
-  await using small = createSandbox({
-    require: 'none',
-    standby: 0,
-    cacheDirectory: SANDBOX_CACHE,
-    kernelWalls: [],
-    rssLimitBytes: 300 * 1024 * 1024,
-    memoryBytes: 1024 * 1024 * 1024,
+    test('endless loops, floods and fatal recursion are killed; the next block gets a new interpreter', async () => {
+      await using run = await sandbox.openRun({ onCall, signal });
+      assert.equal(
+        await killed(run, 'while True:\n    try:\n        while True: pass\n    except BaseException: pass', 200),
+        'timeout',
+      );
+      assert.equal(await killed(run, 'import posix\nposix.write(1, b"not a message\\n")\nread_file("x")'), 'crash');
+      assert.equal(await killed(run, 'import posix\nwhile True: posix.write(1, b"x" * 65536)'), 'output');
+      if (engine.name === 'wasm') {
+        const fatal = 'import sys\nsys.setrecursionlimit(10**8)\ndef f(): return [f()]\nf()';
+        assert.equal(await killed(run, fatal), 'crash');
+      }
+      const next = await run.execute('x = 1', { timeoutMs: 5000, signal });
+      assert.ok(next.kind === 'done');
+    });
+
+    test('a tree that holds too much memory is killed', async () => {
+      await using small = createSandbox({
+        ...engine.options,
+        rssLimitBytes: 300 * 1024 * 1024,
+        memoryBytes: 1024 * 1024 * 1024,
+      });
+      await using run = await small.openRun({ onCall, signal });
+      assert.equal(await killed(run, 'x = bytearray(b"x") * 400_000_000\nwhile True: pass'), 'memory');
+    });
+
+    test('cancelling ends the block and its process', async () => {
+      const controller = new AbortController();
+      await using run = await sandbox.openRun({ onCall, signal });
+      const block = run.execute('while True: pass', { timeoutMs: 10_000, signal: controller.signal });
+      setTimeout(() => controller.abort(), 50);
+      await assert.rejects(block, { code: 'CANCELLED' });
+    });
+
+    test('runs beyond the ceiling wait their turn, and can be cancelled while they wait', async () => {
+      const first = await sandbox.openRun({ onCall, signal });
+      await using second = await sandbox.openRun({ onCall, signal });
+      const controller = new AbortController();
+      const cancelled = sandbox.openRun({ onCall, signal: controller.signal });
+      let opened = false;
+      const third = sandbox.openRun({ onCall, signal }).then((run) => {
+        opened = true;
+        return run;
+      });
+      controller.abort();
+      await assert.rejects(cancelled, { code: 'CANCELLED' });
+      assert.equal(opened, false);
+      assert.equal(sandbox.status().active, 2);
+      await first[Symbol.asyncDispose]();
+      await using run = await third;
+      assert.ok((await run.execute('x = 1', { timeoutMs: 5000, signal })).kind === 'done');
+      assert.ok((await second.execute('x = 1', { timeoutMs: 5000, signal })).kind === 'done');
+    });
   });
-  await using run = await small.openRun({ onCall, signal });
-  assert.equal(await killed(run, 'x = bytearray(b"x") * 400_000_000\nwhile True: pass'), 'memory');
-});
-
-test('cancelling ends the block and its process', async () => {
-  const controller = new AbortController();
-  await using run = await sandbox.openRun({ onCall, signal });
-  const block = run.execute('while True: pass', { timeoutMs: 10_000, signal: controller.signal });
-  setTimeout(() => controller.abort(), 50);
-  await assert.rejects(block, { code: 'CANCELLED' });
-});
-
-test('runs beyond the ceiling wait their turn, and can be cancelled while they wait', async () => {
-  const first = await sandbox.openRun({ onCall, signal });
-  await using second = await sandbox.openRun({ onCall, signal });
-  const controller = new AbortController();
-  const cancelled = sandbox.openRun({ onCall, signal: controller.signal });
-  let opened = false;
-  const third = sandbox.openRun({ onCall, signal }).then((run) => {
-    opened = true;
-    return run;
-  });
-  controller.abort();
-  await assert.rejects(cancelled, { code: 'CANCELLED' });
-  assert.equal(opened, false);
-  assert.equal(sandbox.status().active, 2);
-  await first[Symbol.asyncDispose]();
-  await using run = await third;
-  assert.ok((await run.execute('x = 1', { timeoutMs: 5000, signal })).kind === 'done');
-  assert.ok((await second.execute('x = 1', { timeoutMs: 5000, signal })).kind === 'done');
-});
+}
 
 test('without the required wall no Python runs, and the reason is said', async () => {
   await using refused = createSandbox({ require: 'kernel', cacheDirectory: SANDBOX_CACHE, kernelWalls: [] });
@@ -103,6 +102,7 @@ test('a first start builds the snapshot, a damaged one is built again, and nothi
     const events: string[] = [];
     const fresh = createSandbox({
       require: 'none',
+      engine: 'wasm',
       cacheDirectory: directory,
       kernelWalls: [],
       onEvent: (event) => events.push(event.type === 'snapshot' ? event.state : event.type),

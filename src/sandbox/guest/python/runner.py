@@ -16,6 +16,7 @@ from mem_agent_guest.memory_files import MemoryFiles, install
 from mem_agent_guest.walls import raise_walls
 
 FILE_NAME = "<python>"
+LIBRARY = os.path.dirname(os.__file__) + "/"
 NOISE = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type, types.GenericAlias)
 LIMITS = {"value": 262144, "total": 524288, "printed": 65536, "error": 16384}
 
@@ -147,9 +148,16 @@ def json_of(variables):
     return result
 
 
+def _public_frame(frame):
+    # Where the standard library lies is the host's business.
+    if frame.filename.startswith(LIBRARY):
+        frame.filename = "/lib/python/" + frame.filename[len(LIBRARY) :]
+    return frame
+
+
 def _own_frames(report):
     while report is not None:
-        report.stack = traceback.StackSummary.from_list([frame for frame in report.stack if "mem_agent_guest" not in frame.filename])
+        report.stack = traceback.StackSummary.from_list([_public_frame(frame) for frame in report.stack if "mem_agent_guest" not in frame.filename])
         if report.__cause__ is not None:
             _own_frames(report.__cause__)
         report = report.__context__
@@ -196,13 +204,15 @@ def run_block(channel, files_state, code):
     return result
 
 
-def serve():
+def serve(channel=None, raise_more_walls=None):
     """Never returns before the core closes the pipe."""
     random.seed()
-    channel = Channel()
+    channel = channel or Channel()
     files = MemoryFiles(channel.call)
     install(files)
     raise_walls()
+    if raise_more_walls is not None:
+        raise_more_walls()
     channel.send({"type": "ready"})
     while True:
         request = channel.receive()

@@ -30,7 +30,8 @@ def _guard(event, arguments, refused=REFUSED_MODULES, events=REFUSED_EVENTS):
     # Audit hooks cannot be removed by Python code; the frozen defaults cannot be changed without raising an event.
     if event == "import":
         name = arguments[0]
-        if isinstance(name, str) and name.partition(".")[0] in refused:
+        # A module of C code may be loaded under any package's name; the last part is what is loaded.
+        if isinstance(name, str) and not refused.isdisjoint(name.split(".")):
             raise ImportError(f"No module named {name!r} in the sandbox", name=name)
     elif event.startswith(events):
         raise PermissionError(1, f"Not permitted in the sandbox: {event}")
