@@ -26,7 +26,13 @@ function fakePython(name: string, script: string): string {
 }
 
 async function statusOf(options: Partial<SandboxOptions>): Promise<SandboxStatus> {
-  await using sandbox = createSandbox({ require: 'none', standby: 0, cacheDirectory: SANDBOX_CACHE, ...options });
+  await using sandbox = createSandbox({
+    engine: 'auto',
+    require: 'none',
+    standby: 0,
+    cacheDirectory: SANDBOX_CACHE,
+    ...options,
+  });
   try {
     await using _run = await sandbox.openRun({ onCall: () => Promise.resolve(null), signal });
     return sandbox.status();
