@@ -11,10 +11,14 @@ export interface LinkSource {
   /** The path as it is stored (links and Unicode forms resolved). */
   storedPath(path: string): string;
   /** Notes whose file name or title equals this folded text. */
-  named(key: string): string[];
+  named(key: string): Promise<string[]>;
 }
 
-export function resolveLink(link: string, fromPath: string | undefined, source: LinkSource): string | null {
+export async function resolveLink(
+  link: string,
+  fromPath: string | undefined,
+  source: LinkSource,
+): Promise<string | null> {
   const target = linkTarget(link);
   // A link to a heading of the same note.
   if (target === '')
@@ -22,7 +26,7 @@ export function resolveLink(link: string, fromPath: string | undefined, source: 
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(target)) return null;
   for (const candidate of candidates(target, fromPath))
     if (exists(source, candidate)) return source.storedPath(candidate);
-  return byName(target, fromPath, source);
+  return await byName(target, fromPath, source);
 }
 
 /** What stands before alias and heading, without brackets. */
@@ -62,11 +66,11 @@ function exists(source: LinkSource, path: string): boolean {
 }
 
 /** Case, accents and folders may differ: the best match by name or title, the nearest and shortest first. */
-function byName(target: string, fromPath: string | undefined, source: LinkSource): string | null {
+async function byName(target: string, fromPath: string | undefined, source: LinkSource): Promise<string | null> {
   const wanted = foldText(target.replace(/^(?:\.\.?\/)+/, '').replace(/\.md$/i, ''));
   const name = wanted.slice(wanted.lastIndexOf('/') + 1);
   if (name === '') return null;
-  const found = new Set([...source.named(name), ...(name === wanted ? [] : source.named(wanted))]);
+  const found = new Set([...(await source.named(name)), ...(name === wanted ? [] : await source.named(wanted))]);
   const folder = fromPath === undefined ? undefined : posix.dirname(fromPath);
   const rank = (path: string): number => {
     const folded = foldText(path.replace(/\.md$/i, ''));

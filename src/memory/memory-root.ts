@@ -43,7 +43,8 @@ export interface WriteOptions {
 }
 
 /**
- * Reads are synchronous and always of the disk. Writes wait for the root's lock, are atomic and durable when they resolve.
+ * Reads are synchronous and always of the disk; what may have to look at every note (`search`, `resolveLink`) lets the event
+ * loop turn, and is MEMORY_UNAVAILABLE when the index is not there yet and time ran out before anything was found. Writes wait for the root's lock, are atomic and durable when they resolve.
  * Errors: PATH_REFUSED, NOT_FOUND, NOT_A_FILE, NOT_A_DIRECTORY, NOT_TEXT, PERMISSION_DENIED, TOO_LARGE, QUOTA_EXCEEDED,
  * DISK_FULL, VERSION_CONFLICT, NO_MATCH, NO_CHANGE, MEMORY_UNAVAILABLE.
  */
@@ -65,7 +66,7 @@ export interface MemoryRoot extends AsyncDisposable {
   /** Bytes of a file, or of all files under a directory (`''` = root). */
   sizeBytes(path: string): number;
   /** Path of the note that `[[target|alias#heading]]`, a bare path or a title names, or null. */
-  resolveLink(link: string, fromPath?: string): string | null;
+  resolveLink(link: string, fromPath?: string): Promise<string | null>;
   writeNote(path: string, text: string, options?: WriteOptions): Promise<{ version: string; created: boolean }>;
   /** Reads, replaces the first occurrence and writes under the lock. */
   replaceInNote(path: string, oldText: string, newText: string, options?: WriteOptions): Promise<{ version: string }>;
@@ -73,7 +74,8 @@ export interface MemoryRoot extends AsyncDisposable {
   createDirectory(path: string, options?: { beforeEffect?: BeforeEffect }): Promise<void>;
   removeDirectory(path: string, options?: { beforeEffect?: BeforeEffect }): Promise<void>;
   rename(from: string, to: string, options?: WriteOptions): Promise<void>;
-  search(query: string, limit: number): SearchHit[];
+  /** Best first. Before the index is complete they are the best of the notes that could be read in a few seconds. */
+  search(query: string, limit: number): Promise<SearchHit[]>;
   /** Grows with each own change, and with each outside edit as soon as it is seen (at the latest by the next sweep). */
   revision(): number;
   /** For `/health`, `memory_status` and metrics. */

@@ -98,6 +98,21 @@ export class NoteReader {
     return notes.sort((a, b) => compareByCodePoint(a.path, b.path));
   }
 
+  /** Paths of all notes as they are met, one entry of a directory a step; `undefined` for one that is no note. */
+  *notePaths(): Generator<string | undefined, void, void> {
+    let met: string | undefined;
+    const walk = walkFiles(this.#jail, '', {
+      file: (path) => {
+        if (isNotePath(path)) met = path;
+      },
+    });
+    for (const _step of walk) {
+      yield met;
+      met = undefined;
+    }
+    if (met !== undefined) yield met;
+  }
+
   sizeBytes(path: string): number {
     using pinned = this.#jail.pinExisting(this.#jail.parse(path));
     if (!pinned.stats.isDirectory()) return pinned.stats.size;

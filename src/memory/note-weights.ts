@@ -41,15 +41,6 @@ export function* weighNote(path: string, text: string): Generator<void, WeighedN
   return { title, weights: counts };
 }
 
-/** The same at once, for a single note. */
-export function weighNoteNow(path: string, text: string): WeighedNote {
-  const work = weighNote(path, text);
-  for (;;) {
-    const step = work.next();
-    if (step.done === true) return step.value;
-  }
-}
-
 /** The first `# ` heading outside code fences, else the file's name. */
 export function titleOf(path: string, text: string): string {
   let looked = 0;

@@ -5,15 +5,13 @@ import { join, resolve } from 'node:path';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { dropOtherTables, type IndexHandle } from './index-database.ts';
-import { NoteIndex, nameKey } from './note-index.ts';
+import { NoteIndex } from './note-index.ts';
 import { resolveLink } from './links.ts';
 import type { MemoryEvent } from './memory-event.ts';
-import type { MemoryRoot, SearchHit } from './memory-root.ts';
+import type { MemoryRoot } from './memory-root.ts';
 import { NoteIndexer } from './note-indexer.ts';
 import { NoteReader } from './note-reader.ts';
 import { NoteSearch } from './note-search.ts';
-import { foldText } from './note-words.ts';
-import { titleOf } from './note-weights.ts';
 import { NoteWriter } from './note-writer.ts';
 import { PathJail } from './path-jail.ts';
 import { RootCounts } from './root-counts.ts';
@@ -31,6 +29,8 @@ export interface MemoryRootOptions {
   maxRootBytes?: number;
   /** How often outside edits are looked for, besides the watcher. */
   sweepIntervalMs?: number;
+  /** How long a search reads files while the index is not complete. */
+  scanLimitMs?: number;
   clock?: Clock;
   onEvent?: (event: MemoryEvent) => void;
 }
@@ -74,21 +74,19 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
     index,
     isIndexComplete,
     onIndexError: (error) => indexer.fail(error),
+    scanLimitMs: options.scanLimitMs ?? 5000,
+    clock,
   });
 
   const realPathOf = (path: string): string => {
     using pinned = jail.pin(jail.parse(path));
     return pinned?.relative ?? path;
   };
-  // Without a complete index the names and titles come from the files.
-  const named = (key: string): string[] => {
-    if (isIndexComplete()) return index.named(key);
-    const paths = reader.listNotes().map((note) => note.path);
-    return paths.filter(
-      (path) => nameKey(path) === key || foldText(titleOf(path, search.readText(path) ?? '')) === key,
-    );
+  const links = {
+    isFile: (path: string) => reader.stat(path)?.kind === 'file',
+    storedPath: realPathOf,
+    named: (key: string) => search.named(key),
   };
-  const links = { isFile: (path: string) => reader.stat(path)?.kind === 'file', storedPath: realPathOf, named };
 
   return {
     name,
@@ -108,7 +106,7 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
     createDirectory: (path, write) => writer.createDirectory(path, write),
     removeDirectory: (path, write) => writer.removeDirectory(path, write),
     rename: (from, to, write) => writer.rename(from, to, write),
-    search: (query, limit): SearchHit[] => search.search(query, limit),
+    search: (query, limit) => search.search(query, limit),
     revision: () => revision.value,
     status: () => ({
       notes: indexer.state === 'ready' ? index.count : counts.notes,

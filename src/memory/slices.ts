@@ -28,7 +28,24 @@ export async function runInSlices(work: Generator<void, void, void>, options: Sl
   }
 }
 
+/** What the work returns in the end; the event loop turns between its slices. */
+export async function resultInSlices<Result>(work: Generator<void, Result, void>, sliceMs: number): Promise<Result> {
+  for (;;) {
+    const until = performance.now() + sliceMs;
+    do {
+      const step = work.next();
+      if (step.done === true) return step.value;
+    } while (performance.now() < until);
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
+
 /** Runs the work to its end at once, for callers that need the answer now. */
-export function runAtOnce(work: Generator<void, void, void>): void {
-  while (work.next().done !== true);
+export function runAtOnce<Result>(work: Generator<void, Result, void>): Result {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
 }

@@ -160,7 +160,7 @@ test('a value that a block takes out of its note, or that a search shows without
     'codes.md': `# Codes\n\n${'-'.repeat(300)}\n\n## Recovery codes\n\n- a1b2c3d4-e5f6\n`,
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(run.agent.root.directory, name), text);
-  while (run.agent.root.search('gannetrock4', 1).length === 0) await setTimeout(20);
+  while ((await run.agent.root.search('gannetrock4', 1)).length === 0) await setTimeout(20);
   await run.ask('Which logins do I have?');
   const text = await arrived(run.cloud);
   assert.doesNotMatch(text, /gannetrock4|puffin rookery|a1b2c3d4/);

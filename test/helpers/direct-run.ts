@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { systemClock } from '../../src/lib/clock.ts';
 import { pythonRepr } from '../../src/lib/python-repr.ts';
 import { scanNotes } from '../../src/memory/scan-search.ts';
+import { runAtOnce } from '../../src/memory/slices.ts';
 import { makeSnippet } from '../../src/memory/snippet.ts';
 import { queryWords } from '../../src/memory/note-words.ts';
 import { createBuiltinBackend } from '../../src/model/builtin/builtin-backend.ts';
@@ -117,9 +118,16 @@ function write(directory: string, path: string, text: string): true {
 function search(directory: string, query: string, limit: number): { path: string; title: string; snippet: string }[] {
   const words = queryWords(query, 16);
   const readNote = (path: string): string | null => readText(directory, path);
-  return scanNotes({ paths: listPaths(directory), readText: readNote, words, limit }).map(({ path, title }) => ({
-    path,
-    title,
-    snippet: makeSnippet(readNote(path) ?? '', words),
-  }));
+  const { ranked } = runAtOnce(
+    scanNotes({
+      paths: listPaths(directory),
+      readText: readNote,
+      words,
+      limit,
+      prefix: 'if nothing else is found',
+      allNotes: 0,
+      isLate: () => false,
+    }),
+  );
+  return ranked.map(({ path, title }) => ({ path, title, snippet: makeSnippet(readNote(path) ?? '', words) }));
 }

@@ -99,7 +99,7 @@ export class RunNotes {
   async search(query: string, limit: number): Promise<SearchHit[]> {
     this.needScope('memory:read');
     await this.#record({ operation: 'note.search' });
-    const hits = this.#root.search(query, limit);
+    const hits = await this.#root.search(query, limit);
     if (this.#isWatched) for (const { path } of hits) this.#showWhole(path);
     return hits;
   }

@@ -114,8 +114,8 @@ function buildSearch(root: MemoryRoot): McpServer {
   server.registerTool(
     'search',
     { description: 'Full-text search', inputSchema: z.object({ query: z.string() }) },
-    ({ query }) => {
-      const hits = root.search(query, 20);
+    async ({ query }) => {
+      const hits = await root.search(query, 20);
       const found = { results: hits.map((hit) => ({ id: hit.path, title: hit.title, url: uriOfPath(hit.path) })) };
       return { content: [{ type: 'text', text: JSON.stringify(found) }], structuredContent: found };
     },

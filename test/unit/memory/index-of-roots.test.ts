@@ -27,13 +27,10 @@ test('indexes of two directories do not mix, and the left one is dropped at the 
     await using two = open('two', true);
     await untilIndexed(two);
     await one.writeNote('later.md', '# Later\n\nMore whales.\n');
-    const found = (root: MemoryRoot): string[] =>
-      root
-        .search('whales', 10)
-        .map(({ path }) => path)
-        .toSorted();
-    assert.deepEqual([found(one), one.status().index], [['later.md', 'one.md'], 'ready']);
-    assert.deepEqual([found(two), two.status().index], [['two.md'], 'ready']);
+    const found = async (root: MemoryRoot): Promise<string[]> =>
+      (await root.search('whales', 10)).map(({ path }) => path).toSorted();
+    assert.deepEqual([await found(one), one.status().index], [['later.md', 'one.md'], 'ready']);
+    assert.deepEqual([await found(two), two.status().index], [['two.md'], 'ready']);
   }
   const directories = store.db.prepare<[], string>('SELECT directory FROM memory_roots').pluck();
   assert.equal(directories.all().length, 2);

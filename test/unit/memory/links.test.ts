@@ -53,7 +53,7 @@ for (const isIndexed of [false, true]) {
     await using opened = openTestRoot({ notes: NOTES });
     if (isIndexed) await startAndIndex(opened.root);
     for (const [link, from, expected] of CASES) {
-      assert.equal(opened.root.resolveLink(link, from), expected, `${link} from ${from}`);
+      assert.equal(await opened.root.resolveLink(link, from), expected, `${link} from ${from}`);
     }
   });
 }

@@ -162,7 +162,10 @@ test('directories: parents made, only empty ones removed, rename moves whole one
   await assert.rejects(root.rename('people', 'people/inside'), { code: 'PATH_REFUSED' });
   await root.rename('people', 'entities/people');
   assert.equal(root.readNote('entities/people/ada.md').text, '# Ada\nlikes engines');
-  await until(() => root.search('engines', 5)[0]?.path === 'entities/people/ada.md', 'renamed directory in the index');
+  await until(
+    async () => (await root.search('engines', 5))[0]?.path === 'entities/people/ada.md',
+    'renamed directory in the index',
+  );
 });
 
 test('not text, not there, not a file', async () => {

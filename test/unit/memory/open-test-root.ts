@@ -57,9 +57,9 @@ export function openTestRoot(options: Partial<MemoryRootOptions> & { notes?: Rec
   };
 }
 
-export async function until(condition: () => boolean, what: string): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (let tries = 0; tries < 1000; tries++) {
-    if (condition()) return;
+    if (await condition()) return;
     await sleep(5);
   }
   throw new Error(`Never happened: ${what}`);

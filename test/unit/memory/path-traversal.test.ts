@@ -107,7 +107,7 @@ async function attack(root: MemoryRoot, path: string): Promise<void> {
   ];
   for (const read of [...reads, () => root.stat(path), () => root.sizeBytes(path)]) {
     try {
-      const answer = JSON.stringify(read());
+      const answer = JSON.stringify(await read());
       // A hard link is a file of the root that shares its bytes: it may be read, never written.
       if (path !== 'hard.md') assert.ok(!answer.includes(CANARY) && !answer.includes('root:'), `${path} was read`);
     } catch (error) {

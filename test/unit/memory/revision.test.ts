@@ -23,7 +23,7 @@ test('every own change grows it, reading does not', async () => {
   }
   const before = root.revision();
   root.readNote('user.md');
-  root.search('user', 5);
+  await root.search('user', 5);
   root.tree();
   assert.equal(root.revision(), before);
 });

@@ -41,15 +41,15 @@ test('index and file scan give the same hits', async () => {
   await startAndIndex(indexed.root);
   assert.equal(scanned.root.status().index, 'building');
   for (const query of QUERIES) {
-    const hits = indexed.root.search(query, 5);
+    const hits = await indexed.root.search(query, 5);
     const pathsAndScores = hits.map(({ path, title, snippet, score }) => ({ path, title, snippet, score }));
-    assert.deepEqual(scanned.root.search(query, 5).sort(byPath), pathsAndScores.sort(byPath), query);
+    assert.deepEqual((await scanned.root.search(query, 5)).sort(byPath), pathsAndScores.sort(byPath), query);
   }
-  assert.equal(indexed.root.search('lisbon', 5)[0]?.path, 'places/lisbon.md');
-  assert.equal(indexed.root.search('ada birthday', 5)[0]?.path, 'entities/ada.md');
-  assert.equal(indexed.root.search('analyt', 5)[0]?.path, 'entities/ada.md');
+  assert.equal((await indexed.root.search('lisbon', 5))[0]?.path, 'places/lisbon.md');
+  assert.equal((await indexed.root.search('ada birthday', 5))[0]?.path, 'entities/ada.md');
+  assert.equal((await indexed.root.search('analyt', 5))[0]?.path, 'entities/ada.md');
   assert.deepEqual(
-    indexed.root.search('lisbon', 9).map((hit) => hit.path),
+    (await indexed.root.search('lisbon', 9)).map((hit) => hit.path),
     ['places/lisbon.md', 'user.md'],
   );
 });
@@ -64,16 +64,16 @@ test('snippets are one line of at most 240 characters around the match', async (
     notes: { 'long.md': long, 'huge.md': `${'x y z\n'.repeat(20_000)}needles galore\n`, ...NOTES },
   });
   for (const hit of [
-    ...opened.root.search('needle', 5),
-    ...opened.root.search('ada', 5),
-    ...opened.root.search('galore', 5),
+    ...(await opened.root.search('needle', 5)),
+    ...(await opened.root.search('ada', 5)),
+    ...(await opened.root.search('galore', 5)),
   ]) {
     assert.ok(hit.snippet.length > 0 && hit.snippet.length <= 240, hit.snippet);
     assert.ok(!/[\n\r\t]/.test(hit.snippet));
   }
-  assert.match(opened.root.search('needle', 1)[0]?.snippet ?? '', /^\.\.\..*needle.*\.\.\.$/);
-  assert.match(opened.root.search('galore', 1)[0]?.snippet ?? '', /galore/);
-  assert.match(opened.root.search('birthday', 1)[0]?.snippet ?? '', /10 December/);
+  assert.match((await opened.root.search('needle', 1))[0]?.snippet ?? '', /^\.\.\..*needle.*\.\.\.$/);
+  assert.match((await opened.root.search('galore', 1))[0]?.snippet ?? '', /galore/);
+  assert.match((await opened.root.search('birthday', 1))[0]?.snippet ?? '', /10 December/);
 });
 
 test('no query is syntax', async () => {
@@ -97,14 +97,14 @@ test('no query is syntax', async () => {
     'x'.repeat(5000),
     '\uE000',
   ]) {
-    assert.ok(Array.isArray(opened.root.search(query, 5)), query);
+    assert.ok(Array.isArray(await opened.root.search(query, 5)), query);
   }
   assert.equal(
-    opened.root.search('NOT ada* OR "', 5).some((hit) => hit.path === 'entities/ada.md'),
+    (await opened.root.search('NOT ada* OR "', 5)).some((hit) => hit.path === 'entities/ada.md'),
     true,
   );
-  for (const limit of [0, -1, Number.NaN]) assert.deepEqual(opened.root.search('ada', limit), []);
-  assert.equal(opened.root.search('common', 1000).length, 40);
+  for (const limit of [0, -1, Number.NaN]) assert.deepEqual(await opened.root.search('ada', limit), []);
+  assert.equal((await opened.root.search('common', 1000)).length, 40);
 });
 
 test('own writes are found at once, gone ones are not', async () => {
@@ -112,17 +112,17 @@ test('own writes are found at once, gone ones are not', async () => {
   const { root } = opened;
   await startAndIndex(root);
   await root.writeNote('fresh.md', '# Fresh\nxylophone');
-  assert.equal(root.search('xylophone', 5)[0]?.path, 'fresh.md');
+  assert.equal((await root.search('xylophone', 5))[0]?.path, 'fresh.md');
   await root.replaceInNote('fresh.md', 'xylophone', 'marimba');
-  assert.equal(root.search('xylophone', 5).length, 0);
+  assert.equal((await root.search('xylophone', 5)).length, 0);
   await root.rename('fresh.md', 'moved.md');
   assert.deepEqual(
-    root.search('marimba', 5).map((hit) => hit.path),
+    (await root.search('marimba', 5)).map((hit) => hit.path),
     ['moved.md'],
   );
   assert.equal(root.status().notes, 46);
   await root.deleteNote('moved.md');
-  assert.equal(root.search('marimba', 5).length, 0);
+  assert.equal((await root.search('marimba', 5)).length, 0);
   assert.equal(root.status().indexedNotes, 45);
 });
 
@@ -131,14 +131,17 @@ test('outside edits are followed: changed, new in a new directory, moved, delete
   const { root, plant, directory } = opened;
   await startAndIndex(root);
   plant('entities/ada.md', '# Ada\nplays theremin');
-  await until(() => root.search('theremin', 5)[0]?.path === 'entities/ada.md', 'edit seen');
+  await until(async () => (await root.search('theremin', 5))[0]?.path === 'entities/ada.md', 'edit seen');
   mkdirSync(join(directory, 'new/deep'), { recursive: true });
   plant('new/deep/one.md', '# One\nglockenspiel');
-  await until(() => root.search('glockenspiel', 5).length === 1, 'new directory seen');
+  await until(async () => (await root.search('glockenspiel', 5)).length === 1, 'new directory seen');
   renameSync(join(directory, 'new'), join(directory, 'renamed'));
-  await until(() => root.search('glockenspiel', 5)[0]?.path === 'renamed/deep/one.md', 'move seen');
+  await until(async () => (await root.search('glockenspiel', 5))[0]?.path === 'renamed/deep/one.md', 'move seen');
   rmSync(join(directory, 'renamed'), { recursive: true });
-  await until(() => root.search('glockenspiel', 5).length === 0 && root.status().notes === 45, 'deletion seen');
+  await until(
+    async () => (await root.search('glockenspiel', 5)).length === 0 && root.status().notes === 45,
+    'deletion seen',
+  );
 });
 
 test('the index survives a restart and catches up with what changed meanwhile', async () => {
@@ -161,8 +164,8 @@ test('the index survives a restart and catches up with what changed meanwhile', 
   assert.equal(second.status().indexedNotes, 45);
   await startAndIndex(second);
   assert.equal(second.status().indexedNotes, 44);
-  assert.equal(second.search('theremin', 5)[0]?.path, 'entities/ada.md');
-  assert.deepEqual(second.search('hills', 5), []);
+  assert.equal((await second.search('theremin', 5))[0]?.path, 'entities/ada.md');
+  assert.deepEqual(await second.search('hills', 5), []);
 });
 
 test('a broken index never breaks the memory', async () => {
@@ -171,8 +174,8 @@ test('a broken index never breaks the memory', async () => {
   const { root } = closing;
   await startAndIndex(root);
   opened.breakIndex();
-  assert.equal(root.search('lisbon', 5)[0]?.path, 'places/lisbon.md');
+  assert.equal((await root.search('lisbon', 5))[0]?.path, 'places/lisbon.md');
   assert.equal(root.status().index, 'failed');
   await root.writeNote('after.md', 'marimba');
-  assert.equal(root.search('marimba', 5)[0]?.path, 'after.md');
+  assert.equal((await root.search('marimba', 5))[0]?.path, 'after.md');
 });

@@ -20,8 +20,8 @@ export const searchTool = defineTool({
   annotations: { readOnlyHint: true, openWorldHint: false },
   scope: 'memory:read',
   operations: () => [{ operation: 'note.search' }],
-  run(context, { query }) {
-    const hits = context.root.search(query, MAX_RESULTS);
+  async run(context, { query }) {
+    const hits = await context.root.search(query, MAX_RESULTS);
     return {
       structured: { results: hits.map((hit) => ({ id: hit.path, title: hit.title, url: uriOfPath(hit.path) })) },
     };
