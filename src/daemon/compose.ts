@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLoginFailureLog } from '../auth/login-failure-log.ts';
 import type { ConfigDiff } from '../config/diff-config.ts';
 import { isLoopback } from '../config/listen-address.ts';
@@ -71,6 +72,9 @@ export interface DaemonOptions {
   notify?: SdNotify;
   clock?: Clock;
 }
+
+/** As long as a drain waits for the request of a connection that it found without one. */
+const LAST_QUESTION_MS = 1000;
 
 export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const { loaded, logger, clock = systemClock } = options;
@@ -283,10 +287,13 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     state.enter('draining', reason);
     const deadlineMs = settings.config.daemon.drainTimeoutMs;
     // From here on who connects is the next daemon's to answer, where systemd holds the socket.
-    const closed = [opened.http, opened.ops, opened.admin].map((listener) => listener?.drain(deadlineMs));
+    const open = [opened.http, opened.ops, opened.admin];
+    const closed = Promise.all(open.map(async (listener) => listener?.drain(deadlineMs)));
     stopping.abort();
     await apps.mcp.endStreams();
-    await Promise.all([agent.drain(deadlineMs), ...closed]);
+    // Who has connected before may still ask: the listeners give it a second.
+    await Promise.race([closed, sleep(LAST_QUESTION_MS, undefined, { ref: false })]);
+    await Promise.all([agent.drain(deadlineMs), closed]);
     await apps.mcp.close();
     await owned.disposeAsync();
     state.enter(failed ? 'failed' : 'stopped');

@@ -1,8 +1,11 @@
 // Signals: the first SIGTERM finishes what is in flight, a second one two seconds later forces, SIGHUP reads the
 // configuration again and keeps the old one if the new one is wrong.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callTool, postJson, type ToolTarget } from '../helpers/call-tool.ts';
@@ -31,6 +34,40 @@ test('SIGTERM: calls in flight finish, new ones are refused, exit code 0', { tim
   }
   assert.deepEqual(await daemon.exited, { code: 0, signal: null }, daemon.stderr());
   assert.match(daemon.stderr(), /"state":"stopped"/);
+});
+
+test('SIGTERM: who had connected and not yet asked is answered, also by the agent', { timeout: 60_000 }, async () => {
+  await using daemon = await startDaemon({ flags: ['--sandbox.standby', '0'] });
+  const url = new URL(daemon.url);
+  const socket = connect(Number(url.port), url.hostname);
+  await once(socket, 'connect');
+  // Accepted, not only in the queue of the kernel.
+  await sleep(100);
+  daemon.kill('SIGTERM');
+  await until(() => daemon.stderr().includes('"state":"draining"'), 'the daemon did not drain');
+  await sleep(200);
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'use_memory_agent', arguments: { question: 'Remember that my boat is called Selma.' } },
+  });
+  socket.write(
+    [
+      'POST /mcp HTTP/1.1',
+      `Host: ${url.host}`,
+      `Authorization: Bearer ${daemon.keys.client}`,
+      'Content-Type: application/json',
+      'Accept: application/json, text/event-stream',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      '',
+      body,
+    ].join('\r\n'),
+  );
+  const answer = await text(socket);
+  assert.match(answer, /^HTTP\/1\.1 200 OK/);
+  assert.match(answer, /Selma/);
+  assert.deepEqual(await daemon.exited, { code: 0, signal: null }, daemon.stderr());
 });
 
 test('planted: a drain that waits for nobody cuts calls off', { timeout: 60_000 }, async () => {
