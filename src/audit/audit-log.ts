@@ -1,7 +1,7 @@
 // What the rest of the daemon needs of the audit: intent before effect, a record a note operation, one outcome a call.
 
 export interface AuditActor {
-  kind: 'key' | 'local' | 'system';
+  kind: 'key' | 'jwt' | 'local' | 'system';
   id: string;
 }
 

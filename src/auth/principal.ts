@@ -1,16 +1,20 @@
 // Who is calling and what they may do. API keys and the local socket map to the same shape.
 
+import type { Policy } from './policy.ts';
+
 export const SCOPES = ['agent', 'memory:read', 'memory:write', 'metrics', 'admin:read', 'admin:write'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 export interface Principal {
-  kind: 'key' | 'local';
+  kind: 'key' | 'jwt' | 'local';
   /** Key id (`k_…`), or `local` for the admin socket. Safe to log and to audit. */
   id: string;
   name: string;
   scopes: ReadonlySet<Scope>;
   /** Name of the memory root; `default` until there are several. */
   root: string;
+  /** What it may do beyond its scopes; left out, its scopes alone decide. */
+  policy?: Policy;
   /** What may leave this machine for this caller; left out, nothing may. */
   cloud?: CloudRights;
 }
