@@ -104,14 +104,14 @@ function createClient(
 /** The error as the daemon said it, with its code, so that it reads the same with and without a daemon. */
 async function problemOf(response: Response): Promise<AppError> {
   const text = await response.text();
-  const { error } = parseProblem(text);
-  const code = isErrorCode(error?.code) ? error.code : 'INTERNAL';
-  return new AppError(code, error?.message ?? `The admin API answered with HTTP ${response.status}`, {
-    hint: error?.hint ?? 'Look into the log of the daemon',
+  const problem = parseProblem(text);
+  const code = isErrorCode(problem.code) ? problem.code : 'INTERNAL';
+  return new AppError(code, problem.detail ?? `The admin API answered with HTTP ${response.status}`, {
+    hint: problem.hint ?? 'Look into the log of the daemon',
   });
 }
 
-function parseProblem(text: string): { error?: { code?: string; message?: string; hint?: string } } {
+function parseProblem(text: string): { code?: string; detail?: string; hint?: string } {
   try {
     const body: unknown = JSON.parse(text);
     return typeof body === 'object' && body !== null ? body : {};

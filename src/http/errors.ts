@@ -1,25 +1,37 @@
-// The one map from AppError to what a client reads: an HTTP problem or a JSON-RPC error. Never a stack trace, never the
+// The one map from AppError to what a client reads: an HTTP problem (RFC 9457) or a JSON-RPC error. Never a stack trace, never the
 // text of an unknown error.
 import { toAppError, type AppError, type ErrorCode } from '../lib/app-error.ts';
 import type { HttpContext } from './env.ts';
 
+/** A problem as RFC 9457 has it, with our code, the fix, and the id to look for in the log. */
 export interface ProblemBody {
-  error: { code: ErrorCode; message: string; hint?: string; requestId: string };
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  hint?: string;
+  requestId: string;
 }
 
 export function problemBody(error: AppError, requestId: string): ProblemBody {
+  const words = error.code.toLowerCase().replaceAll('_', ' ');
   return {
-    error: {
-      code: error.code,
-      message: error.message,
-      ...(error.hint !== undefined && { hint: error.hint }),
-      requestId,
-    },
+    type: `urn:mem-agent:problem:${words.replaceAll(' ', '-')}`,
+    title: words.charAt(0).toUpperCase() + words.slice(1),
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    ...(error.hint !== undefined && { hint: error.hint }),
+    requestId,
   };
 }
 
 export function problemResponse(error: AppError, requestId: string, headers: Record<string, string> = {}): Response {
-  return Response.json(problemBody(error, requestId), { status: error.status, headers });
+  return new Response(JSON.stringify(problemBody(error, requestId)), {
+    status: error.status,
+    headers: { 'content-type': 'application/problem+json', ...headers },
+  });
 }
 
 export type JsonRpcId = string | number | null;

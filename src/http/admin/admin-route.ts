@@ -11,18 +11,24 @@ export type AdminApp = OpenAPIHono<HttpEnv>;
 
 const problem = z
   .object({
-    error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional(), requestId: z.string() }),
+    type: z.string().openapi({ example: 'urn:mem-agent:problem:not-found' }),
+    title: z.string(),
+    status: z.number(),
+    /** What is wrong this time. */
+    detail: z.string(),
+    code: z.string().openapi({ example: 'NOT_FOUND' }),
+    /** What the reader can do about it. */
+    hint: z.string().optional(),
+    requestId: z.string(),
   })
   .openapi('Problem');
+const problemContent = { 'application/problem+json': { schema: problem } };
 
 const PROBLEM_RESPONSES = {
-  400: { description: 'The input is wrong', content: { 'application/json': { schema: problem } } },
-  401: { description: 'No valid key', content: { 'application/json': { schema: problem } } },
-  403: { description: 'The key lacks the scope', content: { 'application/json': { schema: problem } } },
-  503: {
-    description: 'The audit cannot be written, or the daemon drains; nothing was done',
-    content: { 'application/json': { schema: problem } },
-  },
+  400: { description: 'The input is wrong', content: problemContent },
+  401: { description: 'No valid key', content: problemContent },
+  403: { description: 'The key lacks the scope', content: problemContent },
+  503: { description: 'The audit cannot be written, or the daemon drains; nothing was done', content: problemContent },
 } as const;
 
 /** Throws UNAUTHENTICATED when no guard in front has set a caller: the admin app is never open by mistake. */

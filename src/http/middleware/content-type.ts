@@ -20,12 +20,9 @@ export function jsonContentType(): MiddlewareHandler<HttpEnv> {
     if (!METHODS_WITH_BODY.has(c.req.method) || isJsonMediaType(headerOf(c, 'content-type'))) return next();
     const isMcp = c.req.path === '/mcp';
     if (!isMcp && !hasBody(headerOf(c, 'content-length'), headerOf(c, 'transfer-encoding'))) return next();
-    const error = new AppError('INVALID_INPUT', 'The body must be JSON', {
+    const error = new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON', {
       hint: 'Send Content-Type: application/json',
     });
-    const response = isMcp
-      ? jsonRpcErrorResponse(error, null, { code: -32000 })
-      : problemResponse(error, c.get('requestId'));
-    return new Response(response.body, { status: 415, headers: response.headers });
+    return isMcp ? jsonRpcErrorResponse(error, null, { code: -32000 }) : problemResponse(error, c.get('requestId'));
   };
 }

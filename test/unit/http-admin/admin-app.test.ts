@@ -11,8 +11,7 @@ const post = (body: unknown): RequestInit => ({
 });
 const bodyOf = async (response: Response): Promise<Record<string, unknown>> =>
   (await response.json()) as Record<string, unknown>;
-const codeOf = async (response: Response): Promise<string> =>
-  ((await response.json()) as { error: { code: string } }).error.code;
+const codeOf = async (response: Response): Promise<string> => ((await response.json()) as { code: string }).code;
 
 const ROUTES: [method: string, path: string, scope: 'admin:read' | 'admin:write', body?: unknown][] = [
   ['GET', '/keys', 'admin:read'],

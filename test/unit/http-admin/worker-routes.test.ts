@@ -15,7 +15,8 @@ const postJson = (body: unknown): RequestInit => ({
 });
 
 interface Problem {
-  error: { code: string; hint: string };
+  code: string;
+  hint: string;
 }
 
 test('an operator’s wish is audited with the state before and after, and answers how the worker is then', async () => {
@@ -56,7 +57,7 @@ test('a wish that fails says why; without an audit nothing is wished', async () 
   worker.failNext(new AppError('WORKER_FAILED', 'vllm: no such file', { hint: 'Set worker.command' }));
   const failed = await app.request('/worker/start', POST);
   assert.equal(failed.status, 503);
-  assert.equal(((await failed.json()) as Problem).error.hint, 'Set worker.command');
+  assert.equal(((await failed.json()) as Problem).hint, 'Set worker.command');
   assert.equal(fake.audit.outcomes[0]?.code, 'WORKER_FAILED');
   fake.audit.failBegin = true;
   assert.equal((await app.request('/worker/stop', POST)).status, 503);
@@ -74,7 +75,7 @@ test('no worker: 404 with the setting to make; no daemon: 501', async () => {
     const response = await app.request(path, init);
     const { error } = (await response.json()) as Problem;
     assert.deepEqual(
-      [response.status, error.code, error.hint],
+      [response.status, problem.code, problem.hint],
       [404, 'NOT_FOUND', 'Set worker.profile, for example vllm'],
     );
   }
@@ -175,7 +176,7 @@ test('models test: each or one is asked, after its intent, and a failure is a ro
   );
   const unknown = await app.request('/models/test', postJson({ name: 'nobody' }));
   assert.equal(unknown.status, 404);
-  assert.match(((await unknown.json()) as Problem).error.hint, /local, slow, broken/);
+  assert.match(((await unknown.json()) as Problem).hint, /local, slow, broken/);
 });
 
 test('the OpenAPI document describes them', async () => {

@@ -94,9 +94,16 @@ test('every answer carries the safe headers and its own request id', async () =>
   assert.equal(health.headers.get('cache-control'), 'no-store');
   const missing = await fetch(`${harness.http.url}/nothing`);
   assert.equal(missing.status, 404);
-  const body = (await missing.json()) as { error: { code: string; requestId: string } };
-  assert.equal(body.error.code, 'NOT_FOUND');
-  assert.equal(body.error.requestId, missing.headers.get('x-request-id'));
+  assert.equal(missing.headers.get('content-type'), 'application/problem+json');
+  assert.deepEqual(await missing.json(), {
+    type: 'urn:mem-agent:problem:not-found',
+    title: 'Not found',
+    status: 404,
+    detail: 'Nothing is served at this path',
+    code: 'NOT_FOUND',
+    hint: 'MCP is at /mcp',
+    requestId: missing.headers.get('x-request-id'),
+  });
   assert.notEqual(missing.headers.get('x-request-id'), health.headers.get('x-request-id'));
   assert.deepEqual(
     harness.requests.map(({ route, status }) => ({ route, status })),
