@@ -73,7 +73,7 @@ test('no worker: 404 with the setting to make; no daemon: 501', async () => {
     ['/worker/restart', POST],
   ] as const) {
     const response = await app.request(path, init);
-    const { error } = (await response.json()) as Problem;
+    const problem = (await response.json()) as Problem;
     assert.deepEqual(
       [response.status, problem.code, problem.hint],
       [404, 'NOT_FOUND', 'Set worker.profile, for example vllm'],
