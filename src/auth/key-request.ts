@@ -4,6 +4,8 @@ import { AppError } from '../lib/app-error.ts';
 import { toMicroUsd, toUsd } from '../lib/micro-usd.ts';
 import { KEY_KINDS } from './api-key.ts';
 import type { KeyKind } from './api-key.ts';
+import { parsePolicy } from './parse-policy.ts';
+import type { Policy } from './policy.ts';
 import { SCOPES } from './principal.ts';
 import type { Scope } from './principal.ts';
 
@@ -20,6 +22,8 @@ export interface CreateKeyRequest {
   cloudConsent?: boolean;
   /** Default 0: nothing. */
   cloudBudgetUsdPerMonth?: number;
+  /** Default: its scopes alone decide. */
+  policy?: Policy;
 }
 
 export interface CheckedKeyRequest {
@@ -30,10 +34,20 @@ export interface CheckedKeyRequest {
   expiresAtMs: number | null;
   cloudConsent: boolean;
   cloudBudgetUsdPerMonth: number;
+  policy: Policy;
 }
 
-/** What may change in a key that is there. What is left out stays. */
-export type KeyChange = Partial<Pick<CheckedKeyRequest, 'cloudConsent' | 'cloudBudgetUsdPerMonth'>>;
+/** What may change in a key that is there. What is left out stays; a policy is replaced as a whole. */
+export interface KeyChange {
+  name?: string;
+  scopes?: readonly string[];
+  root?: string;
+  /** null: no end. */
+  expiresAtMs?: number | null;
+  cloudConsent?: boolean;
+  cloudBudgetUsdPerMonth?: number;
+  policy?: Policy;
+}
 
 const LARGEST_BUDGET_USD = 1_000_000;
 
@@ -53,6 +67,23 @@ export function parseKeyRequest(request: CreateKeyRequest, nowMs: number): Check
     expiresAtMs: parseExpiry(request.expiresAtMs, nowMs),
     cloudConsent: request.cloudConsent ?? false,
     cloudBudgetUsdPerMonth: parseBudget(request.cloudBudgetUsdPerMonth ?? 0),
+    policy: parsePolicy(request.policy ?? {}),
+  };
+}
+
+/** What the key is after the change. Throws INVALID_INPUT. Its end may lie in the past: that ends it, or undoes a change. */
+export function parseKeyChange(change: KeyChange, key: CheckedKeyRequest): CheckedKeyRequest {
+  const { expiresAtMs = key.expiresAtMs, cloudBudgetUsdPerMonth: budget } = change;
+  if (expiresAtMs !== null && !Number.isSafeInteger(expiresAtMs)) throw noExpiry();
+  return {
+    name: change.name === undefined ? key.name : parseName(change.name),
+    kind: key.kind,
+    scopes: change.scopes === undefined ? key.scopes : parseScopes(change.scopes, key.kind),
+    root: change.root === undefined ? key.root : parseRoot(change.root),
+    expiresAtMs,
+    cloudConsent: change.cloudConsent ?? key.cloudConsent,
+    cloudBudgetUsdPerMonth: budget === undefined ? key.cloudBudgetUsdPerMonth : parseBudget(budget),
+    policy: change.policy === undefined ? key.policy : parsePolicy(change.policy),
   };
 }
 
@@ -84,11 +115,15 @@ function parseRoot(root: string): string {
 function parseExpiry(expiresAtMs: number | undefined, nowMs: number): number | null {
   if (expiresAtMs === undefined) return null;
   if (Number.isSafeInteger(expiresAtMs) && expiresAtMs > nowMs) return expiresAtMs;
-  throw invalid('A key must expire in the future', 'Give a duration such as 90d, or none for a key without an end');
+  throw noExpiry();
+}
+
+function noExpiry(): AppError {
+  return invalid('A key must expire in the future', 'Give a duration such as 90d, or none for a key without an end');
 }
 
 /** Dollars, kept to the micro-dollar. */
-export function parseBudget(usd: number): number {
+function parseBudget(usd: number): number {
   if (Number.isFinite(usd) && usd >= 0 && usd <= LARGEST_BUDGET_USD) return toUsd(toMicroUsd(usd));
   throw invalid(
     'The cloud budget is dollars a month, 0 or more',

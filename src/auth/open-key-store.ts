@@ -8,10 +8,11 @@ import type { CoreStore } from '../store/core-store.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
 import { createApiKeyText, createKeyId, digestApiKey, parseApiKey } from './api-key.ts';
 import type { KeyKind } from './api-key.ts';
-import { parseBudget, parseKeyRequest } from './key-request.ts';
+import { parseKeyChange, parseKeyRequest } from './key-request.ts';
 import type { CheckedKeyRequest, CreateKeyRequest, KeyChange } from './key-request.ts';
 import { createKeyTable } from './key-table.ts';
 import type { KeyRow, KeyTable } from './key-table.ts';
+import type { Policy } from './policy.ts';
 import type { Principal, Scope } from './principal.ts';
 
 export interface KeyStoreOptions {
@@ -20,7 +21,8 @@ export interface KeyStoreOptions {
   groupCommit: GroupCommit;
 }
 
-export type KeyState = 'active' | 'expired' | 'revoked';
+/** `unusable`: its stored policy can't be read; it gives nothing until it is given another. */
+export type KeyState = 'active' | 'expired' | 'revoked' | 'unusable';
 
 /** What may be shown of a key. */
 export interface KeyInfo {
@@ -37,6 +39,7 @@ export interface KeyInfo {
   rotatedFrom: string | null;
   cloudConsent: boolean;
   cloudBudgetUsdPerMonth: number;
+  policy: Policy;
 }
 
 /** The only place where the key itself appears: show it once, store it nowhere. */
@@ -44,7 +47,7 @@ export interface CreatedKey extends KeyInfo {
   key: string;
 }
 
-export type KeyFailure = 'missing' | 'malformed' | 'unknown' | 'revoked' | 'expired';
+export type KeyFailure = 'missing' | 'malformed' | 'unknown' | 'revoked' | 'expired' | 'unusable';
 
 export interface KeyStore extends AsyncDisposable {
   create(request: CreateKeyRequest): Promise<CreatedKey>;
@@ -156,15 +159,12 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
       reload();
       return infoOf(find(table, id), clock.nowMs());
     },
-    async change(id, { cloudConsent, cloudBudgetUsdPerMonth }) {
-      const budget = cloudBudgetUsdPerMonth === undefined ? undefined : parseBudget(cloudBudgetUsdPerMonth);
+    async change(id, wanted) {
       await store(groupCommit, () => {
         const row = find(table, id);
         if (row.revokedAtMs !== null) throw revokedAlready(id);
-        table.setCloud(id, {
-          cloudConsent: cloudConsent ?? row.cloudConsent,
-          cloudBudgetUsdPerMonth: budget ?? row.cloudBudgetUsdPerMonth,
-        });
+        const changed = parseKeyChange(wanted, { ...row, policy: row.policy ?? {} });
+        table.change(id, wanted.policy === undefined ? { ...changed, policy: row.policy } : changed);
       });
       reload();
       return infoOf(find(table, id), clock.nowMs());
@@ -178,7 +178,7 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
       }
       const old = find(table, id);
       if (stateOf(old, nowMs) !== 'active') throw revokedAlready(id);
-      const { name, kind, scopes, root, expiresAtMs, cloudConsent, cloudBudgetUsdPerMonth } = old;
+      const { name, kind, scopes, root, expiresAtMs, cloudConsent, cloudBudgetUsdPerMonth, policy } = old;
       // The successor lives as long as its predecessor was meant to.
       const lifetimeMs = expiresAtMs === null ? null : expiresAtMs - old.createdAtMs;
       const successor: CheckedKeyRequest = {
@@ -189,6 +189,7 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
         expiresAtMs: lifetimeMs === null ? null : nowMs + lifetimeMs,
         cloudConsent,
         cloudBudgetUsdPerMonth,
+        policy: policy ?? {},
       };
       return insert(successor, { id, endsAtMs: nowMs + overlapMs });
     },
@@ -225,7 +226,8 @@ function revokedAlready(id: string): AppError {
 
 function stateOf(row: KeyRow, nowMs: number): KeyState {
   if (row.revokedAtMs !== null) return 'revoked';
-  return row.expiresAtMs !== null && row.expiresAtMs <= nowMs ? 'expired' : 'active';
+  if (row.expiresAtMs !== null && row.expiresAtMs <= nowMs) return 'expired';
+  return row.policy === null ? 'unusable' : 'active';
 }
 
 /** The first key of each line of rotations: rotating a key must not give it a second budget. */
@@ -246,6 +248,7 @@ function principalOf(row: KeyRow, accounts: ReadonlyMap<string, string>): Princi
     name: row.name,
     scopes: new Set(row.scopes),
     root: row.root,
+    policy: row.policy ?? {},
     cloud: {
       consent: row.cloudConsent,
       budgetUsdPerMonth: row.cloudBudgetUsdPerMonth,
@@ -256,5 +259,5 @@ function principalOf(row: KeyRow, accounts: ReadonlyMap<string, string>): Princi
 
 function infoOf(row: KeyRow, nowMs: number): KeyInfo {
   const { digest: _digest, ...shown } = row;
-  return { ...shown, state: stateOf(row, nowMs) };
+  return { ...shown, policy: row.policy ?? {}, state: stateOf(row, nowMs) };
 }

@@ -1,6 +1,8 @@
 // `mem-agent keys …`: make, list, change, revoke and rotate API keys. A key is printed once, when it is made.
 import { InvalidArgumentError, type Command } from 'commander';
+import type { Policy } from '../auth/policy.ts';
 import { openAdminClient } from './admin-client.ts';
+import { addPolicyOptions, policyFrom, policyText, type PolicyOptions } from './policy-options.ts';
 import type { RunCommand } from './run-command.ts';
 import { formatTable } from './terminal.ts';
 
@@ -16,52 +18,48 @@ interface Key {
   lastUsedAt: string | null;
   cloudConsent: boolean;
   cloudBudgetUsdPerMonth: number;
+  policy: Policy;
   key?: string;
 }
 
-interface CloudOptions {
+interface SetOptions extends PolicyOptions {
+  name?: string;
+  scopes?: string;
+  root?: string;
+  expires?: string;
   cloudConsent?: boolean;
   cloudBudgetUsd?: number;
 }
 
-interface CreateOptions extends CloudOptions {
+interface CreateOptions extends SetOptions {
   name: string;
-  scopes?: string;
   kind?: string;
-  root?: string;
-  expires?: string;
 }
+
+const SCOPES_TEXT = 'agent, memory:read, memory:write, metrics, admin:read, admin:write';
 
 export function addKeysCommand(program: Command, run: RunCommand): void {
   const keys = program.command('keys').description('API keys of clients and administrators');
 
-  keys
+  const create = keys
     .command('create')
     .description('make a key; it is shown this once')
     .requiredOption('--name <name>', 'who uses it, for example "claude laptop"')
-    .option('--scopes <a,b>', 'agent, memory:read, memory:write, metrics, admin:read, admin:write')
+    .option('--scopes <a,b>', SCOPES_TEXT)
     .option('--kind <kind>', 'client or admin')
     .option('--root <root>', 'memory root')
     .option('--expires <duration>', 'for example 90d')
     .option('--cloud-consent', 'its questions may go to a cloud model, screened for secrets')
-    .option('--cloud-budget-usd <dollars>', 'what it may spend there in a month', parseDollars)
-    .action((options: CreateOptions) =>
-      run(async (context) => {
-        await using admin = await openAdminClient(context);
-        const { scopes, cloudConsent, cloudBudgetUsd, ...rest } = options;
-        const list = scopes
-          ?.split(',')
-          .map((scope) => scope.trim())
-          .filter((scope) => scope !== '');
-        const key = (await admin.call('POST', '/keys', {
-          ...rest,
-          cloudConsent,
-          cloudBudgetUsdPerMonth: cloudBudgetUsd,
-          ...(list === undefined ? {} : { scopes: list }),
-        })) as Key;
-        context.terminal.show(key, () => newKeyText(key));
-      }),
-    );
+    .option('--cloud-budget-usd <dollars>', 'what it may spend there in a month', parseDollars);
+  addPolicyOptions(create).action((options: CreateOptions) =>
+    run(async (context) => {
+      await using admin = await openAdminClient(context);
+      const policy = policyFrom(options, {});
+      const body = { ...fieldsOf(options), kind: options.kind, expires: options.expires, policy };
+      const key = (await admin.call('POST', '/keys', body)) as Key;
+      context.terminal.show(key, () => newKeyText(key));
+    }),
+  );
 
   keys
     .command('list')
@@ -74,22 +72,28 @@ export function addKeysCommand(program: Command, run: RunCommand): void {
       }),
     );
 
-  keys
+  const set = keys
     .command('set <id>')
-    .description('change what a key may send to cloud models; counts from its next request')
+    .description('change what a key may do; counts from its next request')
+    .option('--name <name>', 'who uses it')
+    .option('--scopes <a,b>', SCOPES_TEXT)
+    .option('--root <root>', 'memory root')
+    .option('--expires <duration>', 'from now on, for example 90d, or never')
     .option('--cloud-consent', 'its questions may go to a cloud model, screened for secrets')
     .option('--no-cloud-consent', 'nothing of it may leave this machine')
-    .option('--cloud-budget-usd <dollars>', 'what it may spend there in a month', parseDollars)
-    .action((id: string, options: CloudOptions) =>
-      run(async (context) => {
-        await using admin = await openAdminClient(context);
-        const key = (await admin.call('PATCH', `/keys/${encodeURIComponent(id)}`, {
-          cloudConsent: options.cloudConsent,
-          cloudBudgetUsdPerMonth: options.cloudBudgetUsd,
-        })) as Key;
-        context.terminal.show(key, () => `${key.id} (${key.name}): cloud ${cloudText(key)}.`);
-      }),
-    );
+    .option('--cloud-budget-usd <dollars>', 'what it may spend there in a month', parseDollars);
+  addPolicyOptions(set).action((id: string, options: SetOptions) =>
+    run(async (context) => {
+      await using admin = await openAdminClient(context);
+      const list = (await admin.call('GET', '/keys')) as Key[];
+      // What is given replaces that part of the policy; the rest of it stays.
+      const policy = policyFrom(options, list.find((key) => key.id === id)?.policy ?? {});
+      const expires = options.expires === 'never' ? null : options.expires;
+      const body = { ...fieldsOf(options), expires, policy };
+      const key = (await admin.call('PATCH', `/keys/${encodeURIComponent(id)}`, body)) as Key;
+      context.terminal.show(key, () => changedKeyText(key));
+    }),
+  );
 
   keys
     .command('revoke <id>')
@@ -115,8 +119,20 @@ export function addKeysCommand(program: Command, run: RunCommand): void {
     );
 }
 
+function fieldsOf({ name, scopes, root, cloudConsent, cloudBudgetUsd }: SetOptions): Record<string, unknown> {
+  const list = scopes
+    ?.split(',')
+    .map((scope) => scope.trim())
+    .filter((scope) => scope !== '');
+  return { name, scopes: list, root, cloudConsent, cloudBudgetUsdPerMonth: cloudBudgetUsd };
+}
+
+function changedKeyText(key: Key): string {
+  return `${key.id} (${key.name}): scopes ${key.scopes.join(',')}, root ${key.root}, cloud ${cloudText(key)}, ${policyText(key.policy)}.`;
+}
+
 function newKeyText(key: Key): string {
-  return `${key.key ?? ''}\n\nid ${key.id}, scopes ${key.scopes.join(',')}, root ${key.root}, ${key.expiresAt === null ? 'no end' : `until ${key.expiresAt}`}\nIt is not shown again.`;
+  return `${key.key ?? ''}\n\nid ${key.id}, scopes ${key.scopes.join(',')}, root ${key.root}, ${key.expiresAt === null ? 'no end' : `until ${key.expiresAt}`}, ${policyText(key.policy)}\nIt is not shown again.`;
 }
 
 function parseDollars(text: string): number {
@@ -134,16 +150,18 @@ function keyTable(list: readonly Key[]): string {
   if (list.length === 0)
     return 'There are no keys. Make one: mem-agent keys create --name NAME --scopes agent,memory:read';
   return formatTable(
-    ['ID', 'NAME', 'KIND', 'STATE', 'SCOPES', 'EXPIRES', 'LAST USED', 'CLOUD'],
+    ['ID', 'NAME', 'KIND', 'STATE', 'SCOPES', 'ROOT', 'EXPIRES', 'LAST USED', 'CLOUD', 'POLICY'],
     list.map((key) => [
       key.id,
       key.name,
       key.kind,
       key.state,
       key.scopes.join(','),
+      key.root,
       key.expiresAt ?? 'never',
       key.lastUsedAt ?? 'never',
       cloudText(key),
+      policyText(key.policy),
     ]),
   );
 }

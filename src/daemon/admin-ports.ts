@@ -49,6 +49,7 @@ export function createAdminPorts(input: AdminPortsInput): AdminPorts {
       },
     },
     keys: parts.keys,
+    rootNames: () => ['default'],
     usage: (options) => usageReport(parts.core.db, options),
     stateDirectory: input.loaded().config.state.dir,
     listeners: input.listeners,

@@ -72,6 +72,8 @@ export interface AdminPorts {
   /** `openAuditLog` satisfies it. */
   audit: AuditLog & AuditReader & { verify(): Promise<AuditVerification> };
   keys: Pick<KeyStore, 'list' | 'create' | 'change' | 'revoke' | 'rotate'>;
+  /** Names of the memory roots that a key may be given. */
+  rootNames(): readonly string[];
   /** `usageReport` over the store's handle. */
   usage(options: UsageReportOptions): readonly UsageReportRow[];
   /** Every key, masked. */

@@ -2,12 +2,14 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { KEY_KINDS } from '../../auth/api-key.ts';
 import type { KeyChange } from '../../auth/key-request.ts';
+import { policySchema } from '../../auth/policy.ts';
 import { SCOPES } from '../../auth/principal.ts';
 import type { CreatedKey, KeyInfo } from '../../auth/open-key-store.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import { answers, createAdminRouter, isoTime, requireScope, toIso, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { audited } from './audited.ts';
+import { refuseUnknownNames } from './known-names.ts';
 
 const keyFields = {
   id: z.string(),
@@ -15,7 +17,7 @@ const keyFields = {
   kind: z.enum(['client', 'admin']),
   scopes: z.array(z.enum(SCOPES)),
   root: z.string(),
-  state: z.enum(['active', 'expired', 'revoked']),
+  state: z.enum(['active', 'expired', 'revoked', 'unusable']),
   createdAt: isoTime,
   expiresAt: isoTime.nullable(),
   revokedAt: isoTime.nullable(),
@@ -23,13 +25,16 @@ const keyFields = {
   rotatedFrom: z.string().nullable(),
   cloudConsent: z.boolean(),
   cloudBudgetUsdPerMonth: z.number(),
+  policy: policySchema,
 };
 const keySchema = z.object(keyFields).openapi('Key');
 const createdKeySchema = z.object({ ...keyFields, key: z.string() }).openapi('CreatedKey');
-const cloudFields = {
+const grantFields = {
   /** Whether questions asked with it may go to a cloud model. */
   cloudConsent: z.boolean().optional(),
   cloudBudgetUsdPerMonth: z.number().optional(),
+  /** What it may do beyond its scopes; in a change it replaces the one before as a whole. */
+  policy: policySchema.optional(),
 };
 const duration = z.string().openapi({ example: '90d' });
 
@@ -56,7 +61,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
     scopes: z.array(z.enum(SCOPES)).min(1).optional(),
     root: z.string().min(1).max(64).default('default'),
     expires: duration.optional(),
-    ...cloudFields,
+    ...grantFields,
   });
   app.openapi(
     createRoute({
@@ -67,22 +72,24 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       responses: answers(createdKeySchema, 'The new key; its secret is shown this once'),
     }),
     async (c) => {
-      const { name, scopes, root, expires, cloudConsent, cloudBudgetUsdPerMonth, ...asked } = c.req.valid('json');
-      const cloud = present({ cloudConsent, cloudBudgetUsdPerMonth });
-      const kind = asked.kind ?? (scopes?.some((scope) => scope.startsWith('admin:')) === true ? 'admin' : 'client');
+      const { name, scopes, root, expires, kind: askedKind, ...rest } = c.req.valid('json');
+      const grants = present(rest);
+      const kind = askedKind ?? (scopes?.some((scope) => scope.startsWith('admin:')) === true ? 'admin' : 'client');
       const expiresAtMs = expires === undefined ? undefined : ports.clock.nowMs() + parseDuration(expires);
       const created = await audited(c, ports, {
         action: 'key.create',
-        args: { name, kind, scopes, root, expires, ...cloud },
-        effect: () =>
-          ports.keys.create({
+        args: { name, kind, scopes, root, expires, ...grants },
+        effect: () => {
+          refuseUnknownNames({ root, policy: grants.policy }, ports);
+          return ports.keys.create({
             name,
             kind,
             root,
-            ...cloud,
+            ...grants,
             ...(scopes === undefined ? {} : { scopes }),
             ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
-          }),
+          });
+        },
         undo: (key) => ports.keys.revoke(key.id),
       });
       return c.json(publicCreatedKey(created), 200);
@@ -91,7 +98,14 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
 
   const params = z.object({ id: z.string().min(1).max(64) });
   const changeBody = z
-    .object(cloudFields)
+    .object({
+      name: z.string().trim().min(1).max(100).optional(),
+      scopes: z.array(z.enum(SCOPES)).min(1).optional(),
+      root: z.string().min(1).max(64).optional(),
+      /** From now on; null for a key without an end. */
+      expires: duration.nullable().optional(),
+      ...grantFields,
+    })
     .refine((change) => Object.keys(present(change)).length > 0, 'name what is to change');
   app.openapi(
     createRoute({
@@ -103,12 +117,17 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
     }),
     async (c) => {
       const { id } = c.req.valid('param');
-      const wanted = present(c.req.valid('json'));
+      const asked = present(c.req.valid('json'));
+      const { expires, ...others } = asked;
+      const wanted: KeyChange = { ...others, ...(expires !== undefined && { expiresAtMs: endOf(expires, ports) }) };
       const before = ports.keys.list().find((key) => key.id === id);
       const changed = await audited(c, ports, {
         action: 'key.change',
-        args: { id, ...wanted },
-        effect: () => ports.keys.change(id, wanted),
+        args: { id, ...asked },
+        effect: () => {
+          refuseUnknownNames(wanted, ports);
+          return ports.keys.change(id, wanted);
+        },
         undo: async () => {
           if (before !== undefined) await ports.keys.change(id, before);
         },
@@ -176,15 +195,19 @@ function publicKey(key: KeyInfo): z.infer<typeof keySchema> {
     rotatedFrom: key.rotatedFrom,
     cloudConsent: key.cloudConsent,
     cloudBudgetUsdPerMonth: key.cloudBudgetUsdPerMonth,
+    policy: key.policy,
   };
 }
 
-function present(change: { [Field in keyof KeyChange]: KeyChange[Field] | undefined }): KeyChange {
-  const { cloudConsent, cloudBudgetUsdPerMonth } = change;
-  return {
-    ...(cloudConsent !== undefined && { cloudConsent }),
-    ...(cloudBudgetUsdPerMonth !== undefined && { cloudBudgetUsdPerMonth }),
-  };
+type Present<T> = { [Field in keyof T]?: Exclude<T[Field], undefined> };
+
+/** What was named, without the fields that zod leaves undefined. */
+function present<T extends object>(fields: T): Present<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
+}
+
+function endOf(expires: string | null, ports: AdminPorts): number | null {
+  return expires === null ? null : ports.clock.nowMs() + parseDuration(expires);
 }
 
 function publicCreatedKey(created: CreatedKey): z.infer<typeof createdKeySchema> {

@@ -111,6 +111,7 @@ describe('key store', () => {
         name: 'laptop',
         scopes: ['agent', 'memory:read', 'memory:write'],
         root: 'default',
+        policy: {},
         cloud: { consent: false, budgetUsdPerMonth: 0, account: client.id },
       },
     );

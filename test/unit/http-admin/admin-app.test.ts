@@ -120,6 +120,36 @@ test('a change of a key is audited, and taken back when its outcome cannot be re
   assert.equal(fake.keys.get('k_1')?.cloudConsent, true);
 });
 
+test('a policy is stored and replaced as a whole; unknown tools and roots are refused with the known ones', async () => {
+  const fake = createFakePorts();
+  const app = appFor(fake.ports, ['admin:read', 'admin:write']);
+  const patch = (body: unknown): RequestInit => ({ ...post(body), method: 'PATCH' });
+  const policy = { tools: ['search'], readPaths: ['projects/'], limits: { toolCallsPerMinute: { search: 3 } } };
+  const made = await bodyOf(await app.request('/keys', post({ name: 'n', root: 'work', policy })));
+  assert.deepEqual([made['root'], made['policy']], ['work', policy]);
+  const change = { name: 'm', scopes: ['memory:read'], expires: '1h', policy: { owner: 'ana' } };
+  const changed = await bodyOf(await app.request('/keys/k_1', patch(change)));
+  assert.deepEqual([changed['name'], changed['scopes'], changed['policy']], ['m', ['memory:read'], { owner: 'ana' }]);
+  assert.equal(changed['expiresAt'], new Date(1_000_000 + 3_600_000).toISOString());
+  assert.equal((await bodyOf(await app.request('/keys/k_1', patch({ expires: null }))))['expiresAt'], null);
+  for (const [wrong, says] of [
+    [{ root: 'home' }, /"home".*default, work/],
+    [{ policy: { tools: ['serach'] } }, /"serach".*use_memory_agent.*search/],
+    [{ policy: { limits: { toolCallsPerMinute: { serach: 1 } } } }, /"serach"/],
+    [{ policy: { colour: 1 } }, /colour/],
+  ] as const) {
+    for (const [path, init] of [
+      ['/keys', post({ name: 'n', ...wrong })],
+      ['/keys/k_1', patch(wrong)],
+    ] as const) {
+      const response = await app.request(path, init);
+      assert.equal(response.status, 400);
+      assert.match((await response.text()).replaceAll('\\', ''), says);
+    }
+  }
+  assert.deepEqual([fake.keys.size, fake.keys.get('k_1')?.root], [1, 'work']);
+});
+
 test('audit not writable: 503 and no effect; outcome not writable: the key is taken back', async () => {
   const fake = createFakePorts();
   const app = appFor(fake.ports, ['admin:read', 'admin:write']);

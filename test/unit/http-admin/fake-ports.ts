@@ -2,7 +2,7 @@
 import type { AuditOutcome } from '../../../src/audit/audit-log.ts';
 import type { Principal, Scope } from '../../../src/auth/principal.ts';
 import type { CreatedKey, KeyInfo } from '../../../src/auth/open-key-store.ts';
-import { parseKeyRequest, type CreateKeyRequest } from '../../../src/auth/key-request.ts';
+import { parseKeyChange, parseKeyRequest, type CreateKeyRequest } from '../../../src/auth/key-request.ts';
 import type { AdminPorts, BackendInfo, RunningPorts, WorkerPort } from '../../../src/http/admin/admin-ports.ts';
 import type { AdminApp } from '../../../src/http/admin/admin-route.ts';
 import { createAdminApp } from '../../../src/http/admin/admin-app.ts';
@@ -93,8 +93,7 @@ export function createFakePorts(options: { running?: boolean; worker?: WorkerPor
       async change(id, wanted) {
         const key = keys.get(id);
         if (key === undefined) throw new AppError('NOT_FOUND', 'no such key');
-        const { cloudConsent = key.cloudConsent, cloudBudgetUsdPerMonth = key.cloudBudgetUsdPerMonth } = wanted;
-        const changed = { ...key, cloudConsent, cloudBudgetUsdPerMonth };
+        const changed = { ...key, ...parseKeyChange(wanted, key) };
         keys.set(id, changed);
         events.push(`change ${id}`);
         return changed;
@@ -114,6 +113,7 @@ export function createFakePorts(options: { running?: boolean; worker?: WorkerPor
         return { ...created, rotatedFrom: id };
       },
     },
+    rootNames: () => ['default', 'work'],
     usage: ({ by, sinceMs }) => [
       {
         group: `${by} ${sinceMs}`,
