@@ -3,9 +3,11 @@
 // gives (where the operator allows that) needs no place.
 import { AppError } from '../lib/app-error.ts';
 import { runAgent } from './loop.ts';
-import type { AgentPorts, AgentRequest, AgentResult } from './ports.ts';
+import type { AgentPorts, AgentRequest, AgentResult, TurnFacts } from './ports.ts';
 import { RunQueue } from './run-queue.ts';
-import type { RunQueueOptions } from './run-queue.ts';
+import type { QueueFigures, RunQueueOptions } from './run-queue.ts';
+import { RunRegistry } from './run-registry.ts';
+import type { RunInfo } from './run-registry.ts';
 import { RunScope } from './run-scope.ts';
 import { SharedAnswers } from './shared-answers.ts';
 import type { SharedAnswersPorts } from './shared-answers.ts';
@@ -22,12 +24,14 @@ export interface AgentServicePorts extends Omit<AgentPorts, 'options'> {
 export class AgentService implements AsyncDisposable {
   readonly #ports: AgentServicePorts;
   readonly #queue: RunQueue;
+  readonly #runs: RunRegistry;
   readonly #answers: SharedAnswers | null;
   readonly #stopping = new AbortController();
   readonly #active = new Set<Promise<unknown>>();
 
   constructor(queueOptions: RunQueueOptions, ports: AgentServicePorts) {
     this.#ports = ports;
+    this.#runs = new RunRegistry(ports.clock);
     this.#answers = ports.answers === undefined ? null : new SharedAnswers(ports.answers, ports);
     this.#queue = new RunQueue(queueOptions, ports.clock, (waitMs) => ports.onQueueWait?.(waitMs));
   }
@@ -38,6 +42,20 @@ export class AgentService implements AsyncDisposable {
 
   get activeRuns(): number {
     return this.#queue.running;
+  }
+
+  /** In flight, oldest first. */
+  runs(): readonly RunInfo[] {
+    return this.#runs.list();
+  }
+
+  /** Ends a run wherever it is; false when there is none with this id any more. */
+  cancelRun(id: string): boolean {
+    return this.#runs.cancel(id);
+  }
+
+  queueFigures(): QueueFigures {
+    return this.#queue.figures();
   }
 
   /** Why a question of this principal would be refused now, or null; counted as a refusal. */
@@ -76,9 +94,17 @@ export class AgentService implements AsyncDisposable {
   async #ask(request: AgentRequest): Promise<AgentResult> {
     const options = this.#ports.options();
     const deadlineAtMs = request.deadlineAtMs ?? this.#ports.clock.monotonicMs() + options.deadlineMs;
-    const signal = AbortSignal.any([request.signal, this.#stopping.signal]);
+    using tracked = this.#runs.track(request);
+    const signal = AbortSignal.any([request.signal, this.#stopping.signal, tracked.signal]);
     const bounded = { ...request, signal, deadlineAtMs };
-    const run = (own: AgentRequest): Promise<AgentResult> => runAgent(own, { ...this.#ports, options });
+    const onTurn = (facts: TurnFacts): void => {
+      tracked.turn(facts.backend);
+      this.#ports.onTurn?.(facts);
+    };
+    const run = (own: AgentRequest): Promise<AgentResult> => {
+      tracked.started();
+      return runAgent(own, { ...this.#ports, options, onTurn });
+    };
     if (this.#answers === null) {
       using _place = await this.#enter(request.principal.id, signal, deadlineAtMs);
       return await run(bounded);

@@ -11,6 +11,17 @@ export interface RunQueueOptions {
   maxQueuedRunsPerPrincipal?: number;
 }
 
+/** How full it is now, and what it takes. */
+export interface QueueFigures {
+  running: number;
+  waiting: number;
+  maxConcurrentRuns: number;
+  maxQueuedRuns: number;
+  waitingByPrincipal: { id: string; waiting: number; oldestWaitMs: number }[];
+  /** A moving average. */
+  typicalRunMs: number;
+}
+
 interface Waiting {
   principalId: string;
   sinceMs: number;
@@ -53,6 +64,22 @@ export class RunQueue {
 
   get running(): number {
     return this.#running;
+  }
+
+  figures(): QueueFigures {
+    const nowMs = this.#clock.monotonicMs();
+    return {
+      running: this.#running,
+      waiting: this.#queued,
+      maxConcurrentRuns: this.#options.maxConcurrentRuns,
+      maxQueuedRuns: this.#options.maxQueuedRuns,
+      waitingByPrincipal: [...this.#waiting].map(([id, waiting]) => ({
+        id,
+        waiting: waiting.length,
+        oldestWaitMs: Math.round(nowMs - (waiting[0]?.sinceMs ?? nowMs)),
+      })),
+      typicalRunMs: Math.round(this.#typicalRunMs),
+    };
   }
 
   /** Resolves with a place, given back by disposing of it. Errors: QUEUE_FULL, DRAINING, CANCELLED. */

@@ -22,6 +22,7 @@ export interface AdminPortsInput {
   /** Left out: none is configured. */
   worker?: WorkerPort | null;
   models?: ModelsPort;
+  roots: AdminPorts['roots'];
   running: RunningPorts | null;
   /** Somebody had the chain recomputed: for the metric that is watched. */
   onAuditVerified?(found: AuditVerification): void;
@@ -59,6 +60,7 @@ export function createAdminPorts(input: AdminPortsInput): AdminPorts {
     health: input.health,
     worker: input.worker ?? null,
     models: input.models ?? NO_MODELS,
+    roots: input.roots,
     running: input.running,
   };
 }

@@ -30,13 +30,14 @@ import { createHealthBoard } from './health-board.ts';
 import { createHealthProbes } from './health-probes.ts';
 import { startIdleExit } from './idle-exit.ts';
 import { openAgent } from './open-agent.ts';
-import { collectDaemon } from './measure-daemon.ts';
+import { collectDaemon, startQueueSamples } from './measure-daemon.ts';
 import { createModelsPort } from './models-port.ts';
 import { openCloud } from './open-cloud.ts';
 import { openModels } from './open-models.ts';
 import { openModelWorker } from './open-model-worker.ts';
 import { openListeners, type Listeners } from './open-listeners.ts';
 import { createReloadableConfig } from './reloadable-config.ts';
+import { createRunningPorts } from './running-ports.ts';
 import type { SdNotify } from './sd-notify.ts';
 import type { Heart } from './service-report.ts';
 import { describeStatus } from './status-line.ts';
@@ -86,7 +87,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   let failed = false;
 
   const version = readVersion();
-  const metrics = stack.use(createMetrics({ buildInfo: { version, commit: 'unknown', node: process.version } }));
+  const metrics = stack.use(createMetrics({ buildInfo: { version, commit: 'unknown', node: process.version }, clock }));
   const events = createEvents(logger, metrics);
   const state = createDaemonState(clock, (name, reason) =>
     events.daemonState(reason === undefined ? { state: name } : { state: name, reason }),
@@ -230,6 +231,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     metrics,
   );
+  stack.use(startQueueSamples(agent, metrics));
   const adminApp = createAdminApp(
     createAdminPorts({
       version,
@@ -242,20 +244,19 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       startedAtMs: clock.nowMs(),
       worker,
       models: createModelsPort(models),
+      roots: async () => [memory.root],
       onAuditVerified: ({ ok, records, reason }) =>
         events.auditChainChecked({ valid: ok, records, ...(reason !== undefined && { reason }) }),
-      running: {
-        reload: () => settings.reload(options.reload),
-        logLevel: { get: () => logger.level, set: (level) => settings.setLogLevel(level) },
+      running: createRunningPorts({
+        settings,
+        load: options.reload,
+        logger,
+        agent,
+        metrics,
+        idle,
+        closing: stopping.signal,
         drain: (reason) => wantStop.resolve(reason),
-        leases: {
-          attach: () => idle.attach(),
-          get attached() {
-            return idle.attached;
-          },
-          closing: stopping.signal,
-        },
-      },
+      }),
     }),
   );
   const apps = createHttpApps(

@@ -32,6 +32,14 @@ export function collectDaemon(parts: MeasuredParts, metrics: Metrics): void {
   });
 }
 
+/** Often enough that a queue of some seconds shows in the charts. */
+const QUEUE_SAMPLE_MS = 1000;
+
+export function startQueueSamples(agent: AgentService, { minutes }: Metrics): Disposable {
+  const timer = setInterval(() => minutes.queue(agent.queueFigures()), QUEUE_SAMPLE_MS).unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
 function trafficOf(listeners: Listeners | undefined): Parameters<Metrics['machine']['setTraffic']>[0] {
   return Object.entries(listeners ?? {}).flatMap(([listener, open]) =>
     open === undefined ? [] : [{ listener, ...open.traffic() }],

@@ -2,10 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadedConfig } from '../config/load-config.ts';
 import { createOfflineAdminApp } from '../http/admin/admin-app.ts';
+import type { AdminPorts } from '../http/admin/admin-ports.ts';
 import type { AdminApp } from '../http/admin/admin-route.ts';
 import { systemClock } from '../lib/clock.ts';
+import { INDEX_SCHEMA } from '../memory/index-database.ts';
+import type { MemoryRoot } from '../memory/memory-root.ts';
+import { openMemoryRoot } from '../memory/open-memory-root.ts';
 import { connectWorker } from '../worker/connect-worker.ts';
 import type { Worker } from '../worker/worker.ts';
+import { openIndexStore } from '../store/index-store.ts';
 import { lockState } from '../store/state-lock.ts';
 import { createAdminPorts } from './admin-ports.ts';
 import { openStoreParts } from './store-parts.ts';
@@ -34,6 +39,7 @@ export async function openOffline(loaded: LoadedConfig): Promise<OfflineAdmin> {
       onAuditProblem: () => undefined,
     }),
   );
+  const owned = new AsyncDisposableStack();
   const app = createOfflineAdminApp(
     createAdminPorts({
       version: readVersion(),
@@ -45,11 +51,28 @@ export async function openOffline(loaded: LoadedConfig): Promise<OfflineAdmin> {
       listeners: () => ({}),
       startedAtMs: null,
       worker: await findWorkerProcess(loaded, stack),
+      roots: createOfflineRoots(loaded, owned),
       running: null,
     }),
   );
-  const owned = stack.move();
+  owned.use(stack.move());
   return { app, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The notes are opened by the first command that asks for them; most never do. */
+function createOfflineRoots({ config }: LoadedConfig, owned: AsyncDisposableStack): AdminPorts['roots'] {
+  let root: MemoryRoot | undefined;
+  return async () => {
+    const open = (): MemoryRoot => {
+      const index = owned.use(openIndexStore({ directory: config.state.dir, schema: INDEX_SCHEMA }));
+      const { maxFileBytes, maxRootBytes, dir: directory } = config.memory;
+      return owned.use(
+        openMemoryRoot({ name: 'default', directory, indexDatabase: index.db, maxFileBytes, maxRootBytes }),
+      );
+    };
+    root ??= open();
+    return [root];
+  };
 }
 
 /** A worker in a process of its own can be seen and steered without a daemon; any other needs one. */

@@ -2,9 +2,11 @@
 // Guarantees: prefix `memagent_`, base units, bounded label values, never a key name, a path or a question in a label.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { systemClock, type Clock } from '../lib/clock.ts';
 import { createBoundedLabel, MCP_METHODS } from './bounded-label.ts';
 import { createMachineMetrics, type MachineMetrics } from './machine-metrics.ts';
 import { beginAtZero, createMetricFactory } from './metric-factory.ts';
+import { createMinuteFigures, type MinuteFigures } from './minute-figures.ts';
 import { createPartMetrics, type PartMetrics } from './part-metrics.ts';
 import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.ts';
 
@@ -21,6 +23,7 @@ const KEY_FAILURES = ['missing', 'malformed', 'unknown', 'revoked', 'expired', '
 
 export interface MetricsOptions {
   buildInfo: { version: string; commit: string; node: string };
+  clock?: Clock;
 }
 
 export interface Metrics extends Disposable {
@@ -30,6 +33,8 @@ export interface Metrics extends Disposable {
   readonly machine: MachineMetrics;
   /** How each part says it is. */
   readonly health: PartMetrics;
+  /** The last hours, for charts without Prometheus. */
+  readonly minutes: MinuteFigures;
   setReady(ready: boolean): void;
   mcpRequest(request: { transport: string; method: string; protocol: string; code: string }): void;
   httpRequest(request: { listener: string; route: string; method: string; status: number }): void;
@@ -135,6 +140,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     loopDelay.reset();
   });
 
+  const minutes = createMinuteFigures(options.clock ?? systemClock);
   const machine = createMachineMetrics(factory);
   collectors.push(() => machine.collect());
 
@@ -152,6 +158,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     workers: createWorkerMetrics(factory),
     machine,
     health: createPartMetrics(factory),
+    minutes,
     setReady: (isReady) => ready.set(isReady ? 1 : 0),
     mcpRequest: ({ transport, method, protocol, code }) =>
       mcpRequests.inc({
@@ -160,19 +167,23 @@ export function createMetrics(options: MetricsOptions): Metrics {
         protocol: boundProtocol(protocol),
         code: boundOther(code),
       }),
-    httpRequest: ({ listener, route, method, status }) =>
-      httpRequests.inc({ listener, route: boundOther(route), method: boundOther(method), code: String(status) }),
+    httpRequest({ listener, route, method, status }) {
+      httpRequests.inc({ listener, route: boundOther(route), method: boundOther(method), code: String(status) });
+      minutes.request({ status });
+    },
     toolCall({ tool, outcome, durationSeconds }) {
       const bounded = boundTool(tool);
       if (!seenTools.has(bounded)) beginAtZero(toolCalls, 'outcome', TOOL_OUTCOMES, { tool: bounded });
       seenTools.add(bounded);
       toolCalls.inc({ tool: bounded, outcome: boundOther(outcome) });
       toolDuration.observe({ tool: bounded }, durationSeconds);
+      minutes.toolCall({ durationMs: durationSeconds * 1000, failed: outcome === 'error' });
     },
     agentRun: ({ turns }) => agentTurns.observe(turns),
     agentEmptyReply: () => emptyReplies.inc(),
     answerShared: (how) => answersShared.inc({ how }),
     modelRequest({ backend, outcome, durationSeconds, ttftSeconds, inputTokens, outputTokens }) {
+      minutes.tokens({ input: inputTokens ?? 0, output: outputTokens ?? 0 });
       const bounded = boundOther(backend);
       modelRequests.inc({ backend: bounded, outcome: boundOther(outcome) });
       modelDuration.observe({ backend: bounded }, durationSeconds);

@@ -9,10 +9,14 @@ import { createAdminRouter, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { createAuditRoutes } from './audit.ts';
 import { createConfigRoutes } from './config.ts';
+import { createEventsRoutes } from './events.ts';
 import { createKeysRoutes } from './keys.ts';
 import { createLeasesRoutes } from './leases.ts';
 import { createLogLevelRoutes } from './log-level.ts';
 import { createModelsRoutes } from './models.ts';
+import { createNotesRoutes } from './notes.ts';
+import { createRootsRoutes } from './roots.ts';
+import { createRunsRoutes } from './runs.ts';
 import { createStatusRoutes } from './status.ts';
 import { createUsageRoutes } from './usage.ts';
 import { createWorkerRoutes } from './worker.ts';
@@ -52,6 +56,10 @@ function mountRoutes(app: AdminApp, ports: AdminPorts, options: AdminAppOptions)
     createLeasesRoutes,
     createWorkerRoutes,
     createModelsRoutes,
+    createRunsRoutes,
+    createRootsRoutes,
+    createNotesRoutes,
+    createEventsRoutes,
   ];
   for (const create of resources) app.route('/', create(ports));
   app.doc('/openapi.json', {

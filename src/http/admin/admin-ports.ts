@@ -1,5 +1,7 @@
 // What the admin API needs of the daemon. The running daemon fills every port; the CLI without a daemon fills those that
 // work on the store alone, and leaves out what only a running daemon can do.
+import type { RunInfo } from '../../agent/run-registry.ts';
+import type { QueueFigures } from '../../agent/run-queue.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
 import type { AuditReader } from '../../audit/audit-reader.ts';
 import type { AuditVerification } from '../../audit/verify-audit-chain.ts';
@@ -8,6 +10,8 @@ import type { ConfigDiff } from '../../config/diff-config.ts';
 import type { ExplainedKey } from '../../config/explain.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ComponentHealth } from '../../lib/component.ts';
+import type { MemoryRoot } from '../../memory/memory-root.ts';
+import type { MinuteRow } from '../../telemetry/minute-figures.ts';
 import type { UsageReportOptions, UsageReportRow } from '../../usage/usage-report.ts';
 import type { Worker } from '../../worker/worker.ts';
 
@@ -55,6 +59,14 @@ export interface RunningPorts {
   /** Loads the configuration again and applies what can be. Throws CONFIG_INVALID, and then nothing has changed. */
   reload(): Promise<ConfigDiff>;
   logLevel: { get(): string; set(level: string): void };
+  runs: {
+    list(): readonly RunInfo[];
+    /** False when there is no such run any more. */
+    cancel(id: string): boolean;
+  };
+  queue(): QueueFigures;
+  /** The last hours by the minute, the running one last. */
+  minutes(): readonly MinuteRow[];
   /** Begins to drain and returns at once. */
   drain(reason: string): void;
   leases: {
@@ -76,6 +88,8 @@ export interface AdminPorts {
   rootNames(): readonly string[];
   /** `usageReport` over the store's handle. */
   usage(options: UsageReportOptions): readonly UsageReportRow[];
+  /** Every memory root that is open. */
+  roots(): Promise<readonly MemoryRoot[]>;
   /** Every key, masked. */
   explainConfig(): readonly ExplainedKey[];
   /** So that a client can tell that it found the daemon it meant. */

@@ -32,14 +32,14 @@ const PROBLEM_RESPONSES = {
 } as const;
 
 /** Throws UNAUTHENTICATED when no guard in front has set a caller: the admin app is never open by mistake. */
-export function requireScope(scope: Scope): MiddlewareHandler<HttpEnv> {
+export function requireScope(...scopes: readonly Scope[]): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     const principal: HttpEnv['Variables']['principal'] | undefined = c.get('principal');
     if (principal === undefined)
       throw new AppError('UNAUTHENTICATED', 'A valid API key is needed', {
         hint: 'Send "Authorization: Bearer mema_…"',
       });
-    if (!principal.scopes.has(scope)) return insufficientScope(c, [scope]);
+    if (!scopes.every((scope) => principal.scopes.has(scope))) return insufficientScope(c, scopes);
     return next();
   };
 }

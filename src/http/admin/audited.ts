@@ -8,6 +8,10 @@ import type { AdminPorts } from './admin-ports.ts';
 export interface AuditedOperation<T> {
   action: string;
   args?: unknown;
+  /** The memory root it is about. */
+  root?: string;
+  /** What it reads; recorded with the intent. */
+  operations?: readonly NoteOperation[];
   effect(): T | Promise<T>;
   /** What it changed, with the state before and after, as a record of its own. */
   change?(result: T): NoteOperation;
@@ -18,14 +22,18 @@ export interface AuditedOperation<T> {
 export async function audited<T>(c: HttpContext, ports: AdminPorts, operation: AuditedOperation<T>): Promise<T> {
   const principal = c.get('principal');
   const startedMs = ports.clock.monotonicMs();
-  const call = await ports.audit.begin({
-    requestId: c.get('requestId'),
-    actor: { kind: principal.kind, id: principal.id },
-    // Without a daemon there is no listener: the operator's own process did it.
-    transport: ports.running === null ? 'cli' : c.get('transport'),
-    action: operation.action,
-    ...(operation.args === undefined ? {} : { args: operation.args }),
-  });
+  const call = await ports.audit.begin(
+    {
+      requestId: c.get('requestId'),
+      actor: { kind: principal.kind, id: principal.id },
+      // Without a daemon there is no listener: the operator's own process did it.
+      transport: ports.running === null ? 'cli' : c.get('transport'),
+      action: operation.action,
+      ...(operation.root === undefined ? {} : { root: operation.root }),
+      ...(operation.args === undefined ? {} : { args: operation.args }),
+    },
+    operation.operations,
+  );
   const durationMs = (): number => ports.clock.monotonicMs() - startedMs;
   let result: T;
   try {

@@ -12,6 +12,7 @@ import { readSystemPromptFile } from '../../../src/agent/system-prompt.ts';
 import { localPrincipal } from '../../../src/auth/principal.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { reply, testAuditCall } from '../../helpers/agent-run.ts';
+import { until } from '../../helpers/until.ts';
 import { createInProcessSandbox, done } from '../../helpers/in-process-sandbox.ts';
 import { createScriptedBackend } from '../../helpers/scripted-backend.ts';
 import type { ScriptStep } from '../../helpers/scripted-backend.ts';
@@ -122,4 +123,27 @@ test("the operator's prompt is read as it is; a file that can't be used names ke
   } finally {
     await rm(directory, { recursive: true });
   }
+});
+
+test('an operator sees what is in flight, never what was asked, and ends what waits and what runs', async () => {
+  const { service } = createService([{ hang: 'until-aborted' }]);
+  const running = service.ask({ ...ask(), requestId: 'r1', question: 'a secret question' });
+  const waiting = service.ask({ ...ask(), requestId: 'r2', principal: { ...localPrincipal, id: 'b' } });
+  await until('the first runs', () => service.runs()[0]?.state === 'running');
+  assert.deepEqual(
+    service.runs().map(({ id, keyId, state, turns }) => [id, keyId, state, turns]),
+    [
+      ['r1', 'local', 'running', 0],
+      ['r2', 'b', 'queued', 0],
+    ],
+  );
+  assert.ok(!JSON.stringify(service.runs()).includes('secret'));
+  const { running: places, waitingByPrincipal } = service.queueFigures();
+  assert.deepEqual([places, waitingByPrincipal.map(({ id }) => id)], [1, ['b']]);
+  assert.equal(service.cancelRun('r2'), true);
+  await assert.rejects(waiting, { code: 'CANCELLED', message: 'An operator ended this question' });
+  assert.equal(service.cancelRun('r1'), true);
+  await assert.rejects(running, { code: 'CANCELLED', message: 'An operator ended this question' });
+  assert.equal(service.cancelRun('r1'), false);
+  assert.deepEqual([service.runs(), service.activeRuns], [[], 0]);
 });

@@ -38,6 +38,15 @@ const ROUTES: [method: string, path: string, scope: 'admin:read' | 'admin:write'
   ['GET', '/worker/logs', 'admin:read'],
   ['GET', '/models', 'admin:read'],
   ['POST', '/models/test', 'admin:write', {}],
+  ['GET', '/runs', 'admin:read'],
+  ['DELETE', '/runs/k_1', 'admin:write'],
+  ['GET', '/queue', 'admin:read'],
+  ['GET', '/roots', 'admin:read'],
+  ['GET', '/notes', 'admin:read'],
+  ['GET', '/notes/content', 'admin:read'],
+  ['GET', '/notes/search', 'admin:read'],
+  ['GET', '/metrics/history', 'admin:read'],
+  ['GET', '/events', 'admin:read'],
 ];
 
 test('every route wants its scope, none is open without a caller, and the table is whole', async () => {

@@ -1,4 +1,5 @@
 // Admin ports in memory, for tests: they record the order of what happens, and the audit can be made unwritable.
+import type { RunInfo } from '../../../src/agent/run-registry.ts';
 import type { AuditOutcome } from '../../../src/audit/audit-log.ts';
 import type { Principal, Scope } from '../../../src/auth/principal.ts';
 import type { CreatedKey, KeyInfo } from '../../../src/auth/open-key-store.ts';
@@ -7,6 +8,8 @@ import type { AdminPorts, BackendInfo, RunningPorts, WorkerPort } from '../../..
 import type { AdminApp } from '../../../src/http/admin/admin-route.ts';
 import { createAdminApp } from '../../../src/http/admin/admin-app.ts';
 import { createAdminRouter } from '../../../src/http/admin/admin-route.ts';
+import type { MemoryRoot } from '../../../src/memory/memory-root.ts';
+import { createMinuteFigures } from '../../../src/telemetry/minute-figures.ts';
 import { AppError } from '../../../src/lib/app-error.ts';
 
 export interface FakePorts {
@@ -17,7 +20,9 @@ export interface FakePorts {
   drained: AbortController;
 }
 
-export function createFakePorts(options: { running?: boolean; worker?: WorkerPort } = {}): FakePorts {
+export function createFakePorts(
+  options: { running?: boolean; worker?: WorkerPort; roots?: readonly MemoryRoot[] } = {},
+): FakePorts {
   const events: string[] = [];
   const audit: FakePorts['audit'] = { failBegin: false, failFinish: false, outcomes: [] };
   const keys = new Map<string, KeyInfo>();
@@ -27,6 +32,8 @@ export function createFakePorts(options: { running?: boolean; worker?: WorkerPor
   let attached = 0;
   let level = 'info';
   let nextId = 1;
+  const runs = [run('r_2', 'running'), run('r_1', 'queued')];
+  const minutes = createMinuteFigures({ nowMs: () => 1_000_000, monotonicMs: () => 5 });
   const create = async (request: CreateKeyRequest): Promise<CreatedKey> => {
     const info: KeyInfo = {
       ...parseKeyRequest(request, 1_000_000),
@@ -44,6 +51,22 @@ export function createFakePorts(options: { running?: boolean; worker?: WorkerPor
   const running: RunningPorts = {
     reload: async () => ({ applied: ['log.level'], needRestart: ['http.listen'] }),
     logLevel: { get: () => level, set: (to) => void (level = to) },
+    runs: {
+      list: () => runs,
+      cancel(id) {
+        events.push(`cancel ${id}`);
+        return runs.some((run) => run.id === id);
+      },
+    },
+    queue: () => ({
+      running: 1,
+      waiting: 1,
+      maxConcurrentRuns: 1,
+      maxQueuedRuns: 64,
+      waitingByPrincipal: [{ id: 'k_2', waiting: 1, oldestWaitMs: 70 }],
+      typicalRunMs: 5000,
+    }),
+    minutes: () => minutes.rows(),
     drain: (reason) => void events.push(`drain ${reason}`),
     leases: {
       attach() {
@@ -60,9 +83,10 @@ export function createFakePorts(options: { running?: boolean; worker?: WorkerPor
     version: '0.0.1',
     clock: { nowMs: () => 1_000_000, monotonicMs: () => 5 },
     audit: {
-      async begin(intent) {
+      async begin(intent, operations = []) {
         if (audit.failBegin) throw unavailable();
         events.push(`intent ${intent.action} by ${intent.actor.id} over ${intent.transport}`);
+        for (const { operation, path } of operations) events.push(`${operation} ${path}`);
         return {
           callId: 'c',
           async operation({ operation, before, after }) {
@@ -166,9 +190,15 @@ export function createFakePorts(options: { running?: boolean; worker?: WorkerPor
         };
       },
     },
+    roots: async () => options.roots ?? [],
     running: options.running === false ? null : running,
   };
   return { ports, events, audit, keys, drained };
+}
+
+function run(id: string, state: RunInfo['state']): RunInfo {
+  const startedAtMs = state === 'running' ? 2000 : null;
+  return { id, keyId: 'k_2', root: 'default', state, queuedAtMs: 1000, startedAtMs, turns: 1, backend: 'builtin' };
 }
 
 function backend(name: string, priority: number): BackendInfo {
