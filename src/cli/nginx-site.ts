@@ -46,6 +46,9 @@ export function renderNginxSite(site: NginxSite): string {
   return `${[HEAD, LIMITS, LOG_FORMAT, upstreamBlock(site), ...acmeServer(site), tlsServer(site)].join('\n\n')}\n`;
 }
 
+/** Said again wherever another header is added: a location's own headers replace those of its server. */
+const HSTS = 'add_header Strict-Transport-Security "max-age=63072000" always;';
+
 const HEAD = `# mem-agent behind nginx. Made by "mem-agent nginx render", looked over by "mem-agent nginx check FILE".
 # Belongs into http {}: /etc/nginx/sites-available/mem-agent with a link in sites-enabled, or /etc/nginx/conf.d/mem-agent.conf.`;
 
@@ -146,7 +149,7 @@ ${listen.join('\n')}
     ssl_session_timeout 1d;
     ssl_session_cache shared:mem_agent_tls:10m;
     ssl_session_tickets off;
-    add_header Strict-Transport-Security "max-age=63072000" always;
+    ${HSTS}
 
     access_log ${site.accessLog} mem_agent;
 
@@ -211,11 +214,13 @@ ${listen.join('\n')}
 
     location @too_many {
         default_type application/json;
+        ${HSTS}
         add_header Retry-After 2 always;
         return 429 '{"jsonrpc":"2.0","error":{"code":-32000,"message":"Too many requests: try again in 2 s","data":{"code":"RATE_LIMITED"}},"id":null}';
     }
     location @unreachable {
         default_type application/json;
+        ${HSTS}
         add_header Retry-After 5 always;
         return 502 '{"jsonrpc":"2.0","error":{"code":-32603,"message":"mem-agent does not answer: try again in 5 s","data":{"code":"UNREACHABLE"}},"id":null}';
     }

@@ -42,7 +42,7 @@ test(`${RESTARTS} restarts under load fail no call`, { timeout: RESTARTS * 30_00
       keys.push((JSON.parse(made.stdout) as { key: string }).key);
     }
     await using nginx = await startNginx([`unix:${path}`]);
-    const load = startRestartLoad(`${nginx.url}/mcp`, keys);
+    await using load = startRestartLoad(`${nginx.url}/mcp`, keys);
     const stopMs: number[] = [];
     const startMs: number[] = [];
     for (let restart = 0; restart < RESTARTS; restart++) {

@@ -194,6 +194,7 @@ describe('limits', () => {
     assert.ok(statuses(burst).filter((status) => status === 401).length >= 9, JSON.stringify(burst));
     const refused = burst.find(({ status }) => status === 429);
     assert.equal(refused?.retryAfter, '2');
+    assert.match(refused?.hsts ?? '', /max-age/);
     assert.match(refused?.body ?? '', /"code":"RATE_LIMITED"/);
     // The same caller may still do something else, and so may another.
     const search = { ...run, 'mcp-name': 'search', authorization: 'Bearer first' };
@@ -327,7 +328,8 @@ function callInit(
 
 interface Refusal {
   status: number;
-  retryAfter: string | null;
+  retryAfter: string | null | undefined;
+  hsts: string | null | undefined;
   body: string;
 }
 
@@ -335,7 +337,8 @@ interface Refusal {
 async function statusesOf(site: Nginx, count: number, headers: Record<string, string>): Promise<Refusal[]> {
   const one = async (): Promise<Refusal> => {
     const response = await fetch(`${site.url}/mcp`, callInit('search', { query: 'x' }, headers));
-    return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.text() };
+    const [retryAfter, hsts] = ['retry-after', 'strict-transport-security'].map((name) => response.headers.get(name));
+    return { status: response.status, retryAfter, hsts, body: await response.text() };
   };
   return Promise.all(Array.from({ length: count }, one));
 }

@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { callTool } from './call-tool.ts';
 import { modernCall } from './http-harness.ts';
 
-export interface RestartLoad {
+export interface RestartLoad extends AsyncDisposable {
   /** Calls that were no streams. */
   readonly answered: number;
   readonly failures: readonly string[];
@@ -14,6 +14,7 @@ export interface RestartLoad {
   readonly acknowledged: readonly string[];
   readonly runs: { readonly finished: number; readonly ended: number };
   readonly subscriptions: { readonly opened: number; readonly ended: number };
+  /** No new calls; resolves when the last is answered. Disposing of it ends them. */
   finish(): Promise<void>;
 }
 
@@ -22,6 +23,7 @@ const PAUSE_MS = 100;
 
 export function startRestartLoad(url: string, keys: readonly string[]): RestartLoad {
   const over = new AbortController();
+  const cut = new AbortController();
   const failures: string[] = [];
   const acknowledged: string[] = [];
   const runs = { finished: 0, ended: 0 };
@@ -56,25 +58,25 @@ export function startRestartLoad(url: string, keys: readonly string[]): RestartL
   const writer = (key: string, number: number): Promise<void> =>
     repeat(async (index) => {
       const path = `load/writer-${number}/note-${index}.md`;
-      if (await must(path, () => callTool({ url, key }, 'create_file', { path, content: `# ${path}\n` })))
+      if (await must(path, () => callTool({ url, key }, 'create_file', { path, content: `# ${path}\n` }, cut.signal)))
         acknowledged.push(path);
     });
   const reader = (key: string): Promise<void> =>
     repeat(async (index) => {
       const isSearch = index % 2 === 0;
       const [name, args] = isSearch ? ['search', { query: 'note' }] : ['memory_status', {}];
-      await must(name, () => callTool({ url, key }, name, args));
+      await must(name, () => callTool({ url, key }, name, args, cut.signal));
     });
   const visitor = (): Promise<void> =>
     repeat(async () => {
       await must('health', async () => {
-        const response = await fetch(new URL('/health', url));
+        const response = await fetch(new URL('/health', url), { signal: cut.signal });
         return { status: response.status, ok: response.ok, text: await response.text() };
       });
     });
   const asker = (key: string): Promise<void> =>
     repeat(async () => {
-      const call = callTool({ url, key }, 'use_memory_agent', { question: 'Where does Anna live?' });
+      const call = callTool({ url, key }, 'use_memory_agent', { question: 'Where does Anna live?' }, cut.signal);
       const isAnswered = await call.then(
         ({ ok }) => ok,
         () => false,
@@ -112,6 +114,10 @@ export function startRestartLoad(url: string, keys: readonly string[]): RestartL
     asker(key),
     subscriber(key),
   ]);
+  const finish = async (): Promise<void> => {
+    over.abort();
+    await Promise.all(clients);
+  };
   return {
     get answered() {
       return answered;
@@ -123,9 +129,10 @@ export function startRestartLoad(url: string, keys: readonly string[]): RestartL
     acknowledged,
     runs,
     subscriptions,
-    async finish() {
-      over.abort();
-      await Promise.all(clients);
+    finish,
+    async [Symbol.asyncDispose]() {
+      cut.abort();
+      await finish();
     },
   };
 }
