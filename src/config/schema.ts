@@ -261,7 +261,7 @@ export const CONFIG_TABLE = [
   oneOf(
     'sandbox.engine',
     ['auto', 'wasm', 'cpython'],
-    'wasm',
+    'auto',
     'WebAssembly, or the system’s python3 behind a proven kernel wall; auto: python3 where there is such a wall.',
   ),
   path('sandbox.python', '', 'The python3 (3.11 or newer) of the cpython engine; empty: the system’s.'),

@@ -131,7 +131,7 @@ class ProcessSandbox implements Sandbox {
     const memoryBytes = this.#options.memoryBytes ?? 256 * MIB;
     const { python = '', socket = '' } = this.#options;
     const choice = await chooseEngine({
-      engine: this.#options.engine ?? 'wasm',
+      engine: this.#options.engine ?? 'auto',
       cpython: { directory: cacheDirectory, candidates, memoryBytes, python, socket },
       openWasm: () =>
         openWasmEngine({

@@ -157,10 +157,14 @@ function darwinProfile(readPaths: readonly string[]): string {
   return `(version 1)(deny default)(allow process-exec (literal "/bin/sh") ${rules})(allow file-read* (literal "/") (literal "/bin/sh") ${rules})(allow file-read-metadata)(allow sysctl-read)(allow mach-lookup)(allow signal (target self))`;
 }
 
+// A unit that may not set capabilities can't run setpriv at all; there the manager ends what is left of the unit.
+const PARENT_DEATH_SCRIPT =
+  'setpriv=$0; if "$setpriv" --pdeathsig KILL -- true 2>/dev/null; then exec "$setpriv" --pdeathsig KILL -- "$@"; fi; exec "$@"';
+
 /** The child gets SIGKILL when the daemon dies, even in an endless loop. */
 function withParentDeath(argv: readonly string[]): string[] {
   const setpriv = findTool('setpriv');
-  return setpriv === null ? [...argv] : [setpriv, '--pdeathsig', 'KILL', '--', ...argv];
+  return setpriv === null ? [...argv] : ['/bin/sh', '-c', PARENT_DEATH_SCRIPT, setpriv, ...argv];
 }
 
 /** No core files, no files written, and an end by itself after ten minutes of CPU if nobody else ends it. */

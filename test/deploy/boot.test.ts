@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { askInside, LOOPBACK_URL, mustAsk } from '../helpers/boot/ask-inside.ts';
 import { bootDebian, type BootedDebian } from '../helpers/boot/booted-debian.ts';
 import { builtPackage, nextVersion } from '../helpers/boot/built-package.ts';
+import { sandboxHealth } from '../helpers/boot/sandbox-health.ts';
+import { makeCertificate } from '../helpers/nginx.ts';
 import { tempDirectory } from '../helpers/run-main.ts';
 import { projectRoot } from '../helpers/source-files.ts';
 import { until } from '../helpers/until.ts';
@@ -17,6 +19,7 @@ const FACT = 'Remember that my cat is called Pepper.';
 const FIRST_KEY = `sed -n 's/^ *client key *//p' /var/lib/mem-agent/first-keys`;
 const LEFT_FILES = "find /etc /run /usr /var -xdev -path /usr/share/doc -prune -o -name '*mem-agent*' -print | sort";
 const QUESTION = 'What is my cat called?';
+const SERVER_NAME = 'localhost';
 
 let debian: BootedDebian;
 let key = '';
@@ -131,6 +134,68 @@ step(
     assert.notEqual((await debian.run(asUser('nobody').replace('--regid nobody', '--regid nogroup'))).code, 0);
   },
 );
+
+step('the Python runs in a unit of its own, behind walls of the kernel that the canaries have proven', async () => {
+  await waitFor('the end of the self-test', async () => (await sandboxHealth(debian)).state !== 'starting');
+  const sandbox = await sandboxHealth(debian);
+  assert.equal(sandbox.state, 'ok', JSON.stringify(sandbox));
+  const { engine, walls, systemCalls } = sandbox.details;
+  assert.match(engine, /^CPython .*in its unit/);
+  assert.deepEqual([walls.interpreter, walls.kernel, systemCalls], ['proven', 'proven', 'filtered']);
+  assert.match(await debian.must('mem-agent config print --explain | grep ^sandbox.require'), /kernel/);
+  // One that is ready for the next run: nothing of the daemon's is in its reach.
+  const units = await debian.must("systemctl list-units --no-legend 'mem-agent-py@*' | awk '{print $1}'");
+  const [unit = ''] = units.split('\n');
+  const pid = await show('MainPID', unit);
+  const status = await debian.must(`cat /proc/${pid}/status`);
+  assert.match(status, /^NoNewPrivs:\s1$/m);
+  assert.match(status, /^Seccomp:\s2$/m);
+  assert.match(status, /^CapBnd:\s0+$/m);
+  const devices = await debian.must(`nsenter -t ${pid} -n sed -n 's/^ *\\([a-z0-9]*\\):.*/\\1/p' /proc/self/net/dev`);
+  assert.equal(devices, 'lo', 'no network but a loopback of its own');
+  // Without the unit there is no wall that this daemon could put up itself: no Python runs, and the answers still come.
+  await debian.must('systemctl stop mem-agent-py.socket && systemctl restart mem-agent');
+  // The restart wants the socket again; without it for good, its unit is masked.
+  await debian.must('systemctl mask --runtime mem-agent-py.socket && systemctl stop mem-agent-py.socket');
+  await debian.must('systemctl restart mem-agent');
+  await waitFor('the refusal', async () => (await sandboxHealth(debian)).state === 'degraded');
+  assert.match((await sandboxHealth(debian)).reason, /kernel/);
+  assert.match((await mustAsk(debian, QUESTION, { key })).reply, /Pepper/);
+  await debian.must('systemctl unmask --runtime mem-agent-py.socket && systemctl restart mem-agent');
+  await waitFor('the sandbox again', async () => (await sandboxHealth(debian)).state === 'ok');
+  await resetLimit();
+});
+
+step('nginx in front, with TLS: a question with a key is answered, and nothing else is published', async () => {
+  await debian.must('mkdir -p /etc/mem-agent/tls');
+  using directory = tempDirectory();
+  makeCertificate(directory.path);
+  copyFileSync(join(directory.path, 'cert.pem'), join(debian.root, 'etc/mem-agent/tls/fullchain.pem'));
+  copyFileSync(join(directory.path, 'key.pem'), join(debian.root, 'etc/mem-agent/tls/privkey.pem'));
+  write('etc/mem-agent/conf.d/nginx.toml', `http.allowed_hosts = ["${SERVER_NAME}"]\n`);
+  await debian.must(`systemctl restart mem-agent
+    mem-agent nginx render --server-name ${SERVER_NAME} > /etc/nginx/sites-available/mem-agent
+    ln -s ../sites-available/mem-agent /etc/nginx/sites-enabled/
+    mem-agent nginx check && nginx -t && systemctl restart nginx`);
+  const https = { key, url: `https://${SERVER_NAME}/mcp`, curl: '--cacert /etc/mem-agent/tls/fullchain.pem' };
+  assert.match((await mustAsk(debian, QUESTION, https)).reply, /Pepper/);
+  assert.equal((await askInside(debian, QUESTION, { ...https, key: `${key.slice(0, -1)}x` })).status, '401');
+  assert.equal((await askInside(debian, QUESTION, { ...https, curl: '' })).status, '000', 'nobody vouches for it');
+  const get = (path: string): string =>
+    `curl -sS -o /dev/null -w '%{http_version} %{http_code}' --cacert /etc/mem-agent/tls/fullchain.pem https://${SERVER_NAME}${path}`;
+  assert.equal(await debian.must(get('/health')), '2 200');
+  for (const path of ['/', '/metrics', '/readyz', '/livez', '/admin/v1/status'])
+    assert.equal(await debian.must(get(path)), '2 404', path);
+  const { asked, failed } = await askMeanwhile(async () => {
+    await debian.must('systemctl restart mem-agent');
+    assert.match((await mustAsk(debian, QUESTION, https)).reply, /Pepper/);
+  });
+  assert.ok(asked > 0);
+  assert.deepEqual(failed, []);
+  // The site is the operator's: no purge takes it.
+  await debian.must(`rm /etc/nginx/sites-*/mem-agent && systemctl restart nginx && rm /var/log/nginx/mem-agent*`);
+  await resetLimit();
+});
 
 step('reload: what changed counts, the process stays; a mistake fails the reload and changes nothing', async () => {
   const pid = await mainPid();
