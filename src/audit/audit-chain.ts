@@ -2,13 +2,13 @@
 // row (same transaction) and in `audit.head` (now and then). A failed transaction takes the head back; a head that was
 // tampered with is never adopted: the chain goes on from the furthest head known, so that the gap stays provable.
 
-import { randomUUID } from 'node:crypto';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { CommitParticipant } from '../store/group-commit.ts';
 import type { Db } from '../store/sqlite.ts';
 import type { ChainHead } from './audit-head-file.ts';
 import { readHeadFile, writeHeadFile } from './audit-head-file.ts';
+import { noteFields, ownNote } from './audit-note.ts';
 import { AUDIT_INSERT, GENESIS_HASH, hashRecord } from './audit-record.ts';
 import type { AuditFields, AuditKind } from './audit-record.ts';
 
@@ -27,6 +27,8 @@ export interface AuditChainOptions {
 export interface AuditChain extends CommitParticipant {
   /** Only inside a job of the group commit. */
   append(fields: AuditFields): void;
+  /** The last record, durable or not; only inside a job of the group commit. */
+  current(): ChainHead;
   /** The last durable record. */
   head(): ChainHead;
   /** What was wrong with the chain when it was opened. */
@@ -102,7 +104,8 @@ export function createAuditChain(options: AuditChainOptions): AuditChain {
       unrecorded ??= resolved.finding;
     }
     if (unrecorded === undefined) return;
-    append(chainBreakRecord(unrecorded, clock.nowMs()));
+    const note = { ...ownNote('security.chain_broken', unrecorded, 'error'), code: 'AUDIT_CHAIN_BROKEN' };
+    append(noteFields(note, clock.nowMs()));
     unrecorded = undefined;
   }
 
@@ -122,6 +125,7 @@ export function createAuditChain(options: AuditChainOptions): AuditChain {
 
   return {
     append,
+    current: () => head,
     head: () => durable,
     finding: () => openFinding,
     begin,
@@ -187,30 +191,6 @@ function resolveHead(db: Db, remembered: ChainHead | undefined): { head: ChainHe
     return { head, finding: `the last record is ${last.seq}, but audit_head says ${stored.seq}` };
   }
   return { head };
-}
-
-function chainBreakRecord(finding: string, timeMs: number): AuditFields {
-  return {
-    timeMs,
-    callId: randomUUID(),
-    requestId: 'audit',
-    kind: 'outcome',
-    actorKind: 'system',
-    actorId: 'audit',
-    transport: 'internal',
-    action: 'audit.chain_break',
-    root: null,
-    operation: null,
-    path: null,
-    before: null,
-    after: null,
-    argsDigest: null,
-    replyDigest: null,
-    content: JSON.stringify(finding),
-    outcome: 'error',
-    code: 'AUDIT_CHAIN_BROKEN',
-    durationMs: null,
-  };
 }
 
 function chainBroken(finding: string): AppError {

@@ -4,6 +4,8 @@ import { AppError } from '../lib/app-error.ts';
 import type { Db } from '../store/sqlite.ts';
 import { AUDIT_SELECT } from './audit-record.ts';
 import type { AuditRecord } from './audit-record.ts';
+import { searchAudit } from './search-audit.ts';
+import type { AuditPage, AuditQuery } from './search-audit.ts';
 
 export interface AuditTailOptions {
   /** 1 to 1000. */
@@ -13,13 +15,17 @@ export interface AuditTailOptions {
 }
 
 export interface AuditExportOptions {
+  /** Included. */
   sinceMs?: number;
+  /** Not included. */
+  untilMs?: number;
   afterSeq?: number;
 }
 
 export interface AuditReader {
   tail(options: AuditTailOptions): AuditRecord[];
   exportRows(options?: AuditExportOptions): Generator<AuditRecord, void, undefined>;
+  search(query: AuditQuery): AuditPage;
 }
 
 const PAGE = 500;
@@ -36,16 +42,16 @@ export function createAuditReader(db: Db): AuditReader {
   }
 
   /** By number, not by time: the wall clock may have jumped, so every record is looked at. */
-  function* exportRows({ sinceMs = -Infinity, afterSeq = 0 }: AuditExportOptions = {}) {
+  function* exportRows({ sinceMs = -Infinity, untilMs = Infinity, afterSeq = 0 }: AuditExportOptions = {}) {
     for (let after = afterSeq; ;) {
       const page = next.all(after, PAGE);
       for (const record of page) {
         after = record.seq;
-        if (record.timeMs >= sinceMs) yield record;
+        if (record.timeMs >= sinceMs && record.timeMs < untilMs) yield record;
       }
       if (page.length < PAGE) return;
     }
   }
 
-  return { tail, exportRows };
+  return { tail, exportRows, search: (query) => searchAudit(db, query) };
 }

@@ -1,7 +1,7 @@
 // The audit log over SQLite: intent before effect, a record a note operation, one outcome a call, each durable before
 // its promise resolves. Whatever keeps a record from being written becomes AUDIT_UNAVAILABLE, and nothing may happen.
 
-import { randomUUID } from 'node:crypto';
+import { randomUUIDv7 } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -11,6 +11,8 @@ import type { AuditCall, AuditIntent, AuditLog, AuditOutcome, NoteOperation, Usa
 import { createAuditChain } from './audit-chain.ts';
 import { contentText, keyedDigest, loadAuditKey } from './audit-digest.ts';
 import type { ChainHead } from './audit-head-file.ts';
+import { noteFields } from './audit-note.ts';
+import type { AuditNote } from './audit-note.ts';
 import { createAuditReader } from './audit-reader.ts';
 import type { AuditReader } from './audit-reader.ts';
 import type { AuditFields, AuditKind } from './audit-record.ts';
@@ -22,6 +24,7 @@ export type RecordUsage = (entry: {
   timeMs: number;
   keyId: string;
   isError: boolean;
+  isRefused: boolean;
   durationMs: number;
   usage: UsageDelta;
 }) => void;
@@ -42,6 +45,8 @@ export interface AuditLogOptions {
 }
 
 export interface OpenAuditLog extends AuditLog, AuditReader, AsyncDisposable {
+  /** Resolves when the record is durable. Throws `AUDIT_UNAVAILABLE`. */
+  note(note: AuditNote): Promise<void>;
   verify(): Promise<AuditVerification>;
   head(): ChainHead;
   /** What was wrong with the chain when it was opened; for `/health`. */
@@ -64,7 +69,7 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
 
   async function begin(intent: AuditIntent, operations: readonly NoteOperation[] = []): Promise<AuditCall> {
     const call: CallFields = {
-      callId: randomUUID(),
+      callId: randomUUIDv7(),
       requestId: intent.requestId.toWellFormed(),
       actorKind: intent.actor.kind,
       actorId: intent.actor.id.toWellFormed(),
@@ -124,7 +129,9 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
     return () => {
       chain.append(record);
       if (usage === undefined) return;
-      options.recordUsage({ timeMs, keyId: call.actorId, isError: outcome.outcome !== 'ok', durationMs, usage });
+      const isRefused = outcome.outcome === 'denied';
+      const isError = outcome.outcome !== 'ok' && !isRefused;
+      options.recordUsage({ timeMs, keyId: call.actorId, isError, isRefused, durationMs, usage });
     };
   }
 
@@ -142,6 +149,11 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
 
   return {
     begin,
+    note: (note) =>
+      durably(() => {
+        const record = noteFields(note, clock.nowMs());
+        return () => chain.append(record);
+      }),
     verify: () => verifyAuditChain({ db: store.db, headFile }),
     head: () => chain.head(),
     finding: () => chain.finding(),

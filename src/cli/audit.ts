@@ -1,4 +1,4 @@
-// `mem-agent audit …`: the newest records, the proof that none is missing or changed, and all of them as NDJSON.
+// `mem-agent audit`: search and follow the records, have the chain proven, and all of it as NDJSON.
 import type { Command } from 'commander';
 import { openAdminClient } from './admin-client.ts';
 import { linesOf } from './lines-of.ts';
@@ -18,6 +18,27 @@ export interface AuditRow {
   code: string | null;
 }
 
+interface AuditPage {
+  items: AuditRow[];
+  nextCursor: string | null;
+}
+
+/** The command's option and the search's word for it. */
+const SEARCH_OPTIONS = {
+  who: 'actor',
+  kind: 'actorKind',
+  action: 'action',
+  path: 'path',
+  operation: 'operation',
+  call: 'call',
+  request: 'request',
+  outcome: 'outcome',
+  code: 'code',
+  root: 'root',
+  since: 'since',
+  until: 'until',
+} as const;
+
 export function addAuditCommand(program: Command, run: RunCommand): void {
   const audit = program.command('audit').description('who did what, and the proof of it');
 
@@ -28,7 +49,42 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
     .action((options: { limit: string }) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const rows = (await admin.call('GET', `/audit?limit=${encodeURIComponent(options.limit)}`)) as AuditRow[];
+        const page = (await admin.call('GET', `/audit?limit=${encodeURIComponent(options.limit)}`)) as AuditPage;
+        const rows = page.items.reverse();
+        context.terminal.show(rows, () => auditTable(rows));
+      }),
+    );
+
+  audit
+    .command('search')
+    .description('the records that fit, the newest first')
+    .option('--who <id>', 'id of the key or caller')
+    .option('--kind <kind>', 'kind of caller: key, jwt, local or system')
+    .option('--action <action>', 'for example tool.fetch, or tool.* for all that begin so')
+    .option('--path <path>', 'of the note; entities/* for all that begin so')
+    .option('--operation <operation>', 'for example note.write')
+    .option('--call <id>', 'the records of one call')
+    .option('--request <id>', 'the id in an answer or in the log')
+    .option('--outcome <outcome>', 'ok, error, denied or cancelled')
+    .option('--code <code>', 'for example PATH_REFUSED')
+    .option('--root <name>', 'the memory root')
+    .option('--security', 'only security events')
+    .option('--since <time>', 'a date, a time, or how long ago: 7d')
+    .option('--until <time>', 'the same')
+    .option('-n, --limit <count>', 'how many at most', '50')
+    .action((options: Record<string, string | true>) =>
+      run(async (context) => {
+        await using admin = await openAdminClient(context);
+        const query = new URLSearchParams(options['security'] === true ? { security: 'true' } : {});
+        for (const [option, name] of Object.entries(SEARCH_OPTIONS)) {
+          const value = options[option];
+          if (typeof value === 'string') query.set(name, value);
+        }
+        const rows = await collect(Number(options['limit']), async (limit, cursor) => {
+          query.set('limit', String(limit));
+          if (cursor !== undefined) query.set('cursor', cursor);
+          return (await admin.call('GET', `/audit?${query.toString()}`)) as AuditPage;
+        });
         context.terminal.show(rows, () => auditTable(rows));
       }),
     );
@@ -59,19 +115,39 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
     .command('export')
     .description('every record as NDJSON (with --json one array)')
     .option('--from <seq>', 'first record', '1')
-    .action((options: { from: string }) =>
+    .option('--since <time>', 'a date, a time, or how long ago: 7d')
+    .option('--until <time>', 'the same')
+    .action((options: { from: string; since?: string; until?: string }) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
         const { terminal } = context;
         let isFirst = true;
         if (terminal.json) terminal.write('[\n');
-        for await (const line of linesOf(admin.stream(`/audit/export?from=${encodeURIComponent(options.from)}`))) {
+        for await (const line of linesOf(
+          admin.stream(`/audit/export?${new URLSearchParams({ ...options }).toString()}`),
+        )) {
           terminal.write(terminal.json ? `${isFirst ? '' : ',\n'}${line}` : `${line}\n`);
           isFirst = false;
         }
         if (terminal.json) terminal.write('\n]\n');
       }),
     );
+}
+
+/** Follows the cursors, because a page may be short. */
+async function collect(
+  wanted: number,
+  ask: (limit: number, cursor: string | undefined) => Promise<AuditPage>,
+): Promise<AuditRow[]> {
+  const rows: AuditRow[] = [];
+  let cursor: string | undefined;
+  do {
+    // What is no number is refused by the daemon, as everywhere.
+    const page = await ask(Number.isFinite(wanted) ? Math.min(wanted - rows.length, 1000) : wanted, cursor);
+    rows.push(...page.items);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && rows.length < wanted);
+  return rows;
 }
 
 export function auditTable(rows: readonly AuditRow[]): string {

@@ -45,7 +45,8 @@ export async function runDemo(context: CliContext): Promise<number> {
     await using client = await openMcpClient({ url: `${http}/mcp`, key: created.key });
     for (const question of questions) answers.push(await ask(client, question, terminal));
   }
-  const audit = (await getJson(daemon.admin, `/admin/v1/audit?limit=${AUDIT_ROWS_SHOWN}`)) as AuditRow[];
+  const { items } = (await getJson(daemon.admin, `/admin/v1/audit?limit=${AUDIT_ROWS_SHOWN}`)) as { items: AuditRow[] };
+  const audit = items.reverse();
   const metrics = difference(before, await readMetrics(ops));
   const ok = answers.every((answer) => answer.isRight);
   terminal.show({ ok, answers, audit, metrics }, () =>

@@ -1,10 +1,8 @@
 // The composition root: every part of the daemon is built here, once, from top to bottom, and closed in reverse.
 // Guarantees: the state directory is locked before anything in it is opened, and audit and SQLite close last.
-import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLoginFailureLog } from '../auth/login-failure-log.ts';
 import type { ConfigDiff } from '../config/diff-config.ts';
 import { isLoopback } from '../config/listen-address.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
@@ -34,6 +32,7 @@ import { collectDaemon, startQueueSamples } from './measure-daemon.ts';
 import { createModelsPort } from './models-port.ts';
 import { openCloud } from './open-cloud.ts';
 import { openModels } from './open-models.ts';
+import { openSecurity } from './open-security.ts';
 import { openModelWorker } from './open-model-worker.ts';
 import { openListeners, type Listeners } from './open-listeners.ts';
 import { createReloadableConfig } from './reloadable-config.ts';
@@ -112,6 +111,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     }),
   );
   metrics.setAuditChainValid(parts.audit.finding() === undefined);
+  const security = stack.use(openSecurity(parts.audit, events, clock));
 
   // Memory: one root until there are several.
   const indexStore = stack.use(openIndexStore({ directory: config.state.dir, schema: INDEX_SCHEMA }));
@@ -147,7 +147,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       rssLimitBytes: config.sandbox.rssLimitBytes,
       outputBytes: config.sandbox.outputBytes,
       cacheDirectory: join(config.state.dir, 'sandbox'),
-      onEvent: (event) => observeSandbox(event, logger, events),
+      onEvent: (event) => observeSandbox(event, logger, events, security.log),
     }),
   );
   const modelWorker = stack.use(openModelWorker(config, { clock, logger, metrics }));
@@ -172,27 +172,12 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     }),
   );
   const { worker } = modelWorker;
-  const cloud = openCloud({ settings, db: parts.core.db, audit: parts.audit, metrics, clock });
+  const cloud = openCloud({ settings, db: parts.core.db, audit: parts.audit, security: security.log, metrics, clock });
   const models = openModels(settings, { clock, logger, metrics, worker, guard: cloud.guard }, stack);
   const backend = models.router;
   const agent = stack.use(openAgent({ settings, backend, sandbox, memory, cloud, clock, events }));
 
   // Who may call, and what listens.
-  const failures = stack.use(
-    createLoginFailureLog({
-      clock,
-      write: async (row) => {
-        const call = await parts.audit.begin({
-          requestId: randomUUID(),
-          actor: { kind: 'system', id: 'mem-agent' },
-          transport: 'internal',
-          action: 'auth.failed',
-          args: row,
-        });
-        await call.finish({ outcome: 'denied', code: 'UNAUTHENTICATED', durationMs: 0 });
-      },
-    }),
-  );
   const idle = stack.use(
     startIdleExit({
       idleExitMs: config.daemon.idleExitMs,
@@ -213,7 +198,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     metrics,
     events,
     state,
-    failures,
+    security,
     clock,
     logger,
     onActivity: () => idle.touch(),

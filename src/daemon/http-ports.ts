@@ -1,16 +1,18 @@
 // Fills what the listeners need of the daemon, and counts what they answer.
 import type { AgentService } from '../agent/agent-service.ts';
-import type { LoginFailureLog } from '../auth/login-failure-log.ts';
+import { localPrincipal } from '../auth/principal.ts';
 import type { HttpPorts } from '../http/ports.ts';
 import { isErrorCode } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Events } from '../telemetry/events.ts';
+import type { SecurityEventName } from '../telemetry/security-events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
 import type { Cloud } from './open-cloud.ts';
 import type { CurrentRoot } from './current-root.ts';
 import type { DaemonState } from './daemon-state.ts';
 import type { HealthBoard } from './health-board.ts';
+import type { Security } from './open-security.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export interface HttpPortsInput {
@@ -22,7 +24,7 @@ export interface HttpPortsInput {
   metrics: Metrics;
   events: Events;
   state: DaemonState;
-  failures: LoginFailureLog;
+  security: Security;
   clock: Clock;
   logger: Logger;
   /** A request was answered; keeps a daemon that stdio started alive. */
@@ -31,15 +33,21 @@ export interface HttpPortsInput {
   catchUp(): Promise<void>;
 }
 
+/** What a guard must hear of, by the code that the caller got. */
+const REFUSALS: Readonly<Record<string, SecurityEventName>> = {
+  PATH_REFUSED: 'path_refused',
+  FORBIDDEN: 'access_denied',
+};
+
 export function createHttpPorts(input: HttpPortsInput): HttpPorts {
-  const { parts, memory, agent, cloud, board, metrics, events, state, failures } = input;
+  const { parts, memory, agent, cloud, board, metrics, events, state, security } = input;
   return {
     audit: cloud.audit,
     rootOf: () => memory.root,
     verifyKey: (token) => parts.keys.verify(token),
     onAuthFailure(address, reason) {
       events.authFailed({ reason, address, transport: 'http' });
-      failures.note(address, reason);
+      security.failures.note(address, reason);
     },
     async askAgent({ onProgress, ...request }) {
       await input.catchUp();
@@ -61,6 +69,11 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
     onMcpMessage: (facts) => metrics.mcpRequest(facts),
     onToolCall({ code, ...facts }) {
       if (code === 'VERSION_CONFLICT') metrics.writeConflict();
+      const event = code === undefined ? undefined : REFUSALS[code];
+      if (event !== undefined && code !== undefined) {
+        const actor = { kind: facts.principal === localPrincipal.id ? 'local' : 'key', id: facts.principal } as const;
+        security.log.report({ event, actor, requestId: facts.requestId, code, details: { tool: facts.tool } });
+      }
       events.toolEnded({ ...facts, ...(isErrorCode(code) && { code }) });
     },
     logger: input.logger.child({ component: 'http' }),

@@ -1,9 +1,11 @@
 // What may leave this machine: one screen and one guard in front of every cloud model, and a permit for each call.
 // Guarantee: what a call has spent is held against the budget until its usage row is durable.
 import type { AuditCall, AuditLog } from '../audit/audit-log.ts';
+import type { SecurityLog } from '../audit/security-log.ts';
 import { createCloudPermit } from '../auth/cloud-permit.ts';
 import { createCloudSpending } from '../auth/cloud-spending.ts';
 import { withLocalCloud, type Principal } from '../auth/principal.ts';
+import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { CloudPermit } from '../model/chat-backend.ts';
 import { createCloudGuard, type CloudGuard } from '../model/cloud-guard.ts';
@@ -25,12 +27,15 @@ export interface CloudParts {
   settings: ReloadableConfig;
   db: Db;
   audit: AuditLog;
+  security: SecurityLog;
   metrics: Metrics;
   clock: Clock;
 }
 
+const EGRESS_REFUSALS: ReadonlySet<string> = new Set(['CONSENT_REQUIRED', 'BUDGET_EXCEEDED', 'PRIVACY_REFUSED']);
+
 /** Throws CONFIG_INVALID for rules that can't be read. */
-export function openCloud({ settings, db, audit, metrics, clock }: CloudParts): Cloud {
+export function openCloud({ settings, db, audit, security, metrics, clock }: CloudParts): Cloud {
   const { rulesFile } = settings.config.privacy;
   const screen = createPrivacyScreen({
     rules: rulesFile === '' ? [] : readPrivacyRules(rulesFile),
@@ -46,7 +51,7 @@ export function openCloud({ settings, db, audit, metrics, clock }: CloudParts): 
     },
   });
   return {
-    guard: createCloudGuard({ screen }),
+    guard: reportRefusals(createCloudGuard({ screen }), security),
     permitFor(principal, auditCall) {
       const { localConsent: consent, localBudgetUsd: budgetUsdPerMonth } = settings.config.cloud;
       return createCloudPermit({
@@ -56,5 +61,22 @@ export function openCloud({ settings, db, audit, metrics, clock }: CloudParts): 
       });
     },
     audit: { begin: async (intent, operations) => releasing(await audit.begin(intent, operations)) },
+  };
+}
+
+/** What the guard keeps from leaving, for want of consent or budget or for its content, is a security event. */
+function reportRefusals(guard: CloudGuard, security: SecurityLog): CloudGuard {
+  return {
+    ...guard,
+    async ask(request, target, send) {
+      try {
+        return await guard.ask(request, target, send);
+      } catch (error) {
+        if (error instanceof AppError && EGRESS_REFUSALS.has(error.code)) {
+          security.report({ event: 'egress_refused', code: error.code, details: { backend: target.backend } });
+        }
+        throw error;
+      }
+    },
   };
 }

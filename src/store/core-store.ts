@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { initMigration } from './migrations/0001-init.ts';
 import { cloudSpendingMigration } from './migrations/0002-cloud-spending.ts';
 import { keyPolicyMigration } from './migrations/0003-key-policy.ts';
+import { provableAuditMigration } from './migrations/0004-provable-audit.ts';
 import { runMigrations } from './migration-runner.ts';
 import type { Migration } from './migration-runner.ts';
 import { makePrivateDirectory, openSqlite, storeFailed } from './sqlite.ts';
@@ -27,7 +28,12 @@ export interface CoreStore extends Disposable {
   close(): void;
 }
 
-export const CORE_MIGRATIONS: readonly Migration[] = [initMigration, cloudSpendingMigration, keyPolicyMigration];
+export const CORE_MIGRATIONS: readonly Migration[] = [
+  initMigration,
+  cloudSpendingMigration,
+  keyPolicyMigration,
+  provableAuditMigration,
+];
 
 export function openCoreStore(options: CoreStoreOptions): CoreStore {
   makePrivateDirectory(options.directory);

@@ -4,6 +4,7 @@ import { ERROR_STATUS, type ErrorCode } from '../lib/app-error.ts';
 import type { Logger } from './logger.ts';
 import { MESSAGE_ID } from './message-ids.ts';
 import type { Metrics } from './metrics-registry.ts';
+import { SECURITY_EVENTS, type SecurityEventName } from './security-events.ts';
 
 export interface Events {
   daemonState(event: { state: 'starting' | 'ready' | 'draining' | 'stopped' | 'failed'; reason?: string }): void;
@@ -53,6 +54,13 @@ export interface Events {
   auditUnavailable(event: { reason: string }): void;
   auditChainChecked(event: { valid: boolean; records: number; reason?: string }): void;
   authFailed(event: { reason: string; address: string; transport: string }): void;
+  securityEvent(event: {
+    event: SecurityEventName;
+    actor?: string;
+    requestId?: string;
+    code?: string;
+    details?: Readonly<Record<string, string | number | boolean>>;
+  }): void;
   sqliteBusy(event: { file: string }): void;
   configReloaded(event: { applied: readonly string[]; needsRestart: readonly string[] }): void;
   logLevelChanged(event: { from: string; to: string; principal: string }): void;
@@ -120,12 +128,24 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
     },
     auditChainChecked(event) {
       metrics.setAuditChainValid(event.valid);
-      if (event.valid) logger.info(event, 'audit chain verified');
-      else logger.error({ ...event, messageId: MESSAGE_ID.chainBroken }, 'audit chain verified');
+      if (event.valid) {
+        logger.info(event, 'audit chain verified');
+        return;
+      }
+      metrics.securityEvent('chain_broken');
+      const securityId = SECURITY_EVENTS.chain_broken.id;
+      logger.error({ ...event, securityId, messageId: MESSAGE_ID.chainBroken }, 'audit chain verified');
     },
     authFailed(event) {
       metrics.authFailure(event.reason);
-      logger.warn({ ...event, messageId: MESSAGE_ID.authFail }, 'request refused for its key');
+      metrics.securityEvent('auth_failed');
+      const securityId = SECURITY_EVENTS.auth_failed.id;
+      logger.warn({ ...event, securityId, messageId: MESSAGE_ID.authFail }, 'request refused for its key');
+    },
+    securityEvent({ event, details, ...facts }) {
+      metrics.securityEvent(event);
+      const { id, severity } = SECURITY_EVENTS[event];
+      logger[severity]({ ...details, ...facts, securityId: id, securityEvent: event }, 'security event');
     },
     sqliteBusy(event) {
       metrics.sqliteBusy();

@@ -8,6 +8,7 @@ import { createMachineMetrics, type MachineMetrics } from './machine-metrics.ts'
 import { beginAtZero, createMetricFactory } from './metric-factory.ts';
 import { createMinuteFigures, type MinuteFigures } from './minute-figures.ts';
 import { createPartMetrics, type PartMetrics } from './part-metrics.ts';
+import { SECURITY_EVENT_NAMES, type SecurityEventName } from './security-events.ts';
 import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.ts';
 
 const TOOL_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
@@ -60,6 +61,7 @@ export interface Metrics extends Disposable {
   auditWriteFailed(): void;
   setAuditChainValid(valid: boolean): void;
   authFailure(reason: string): void;
+  securityEvent(event: SecurityEventName): void;
   sqliteBusy(): void;
   /** Runs before every scrape; for gauges that are cheaper to ask for than to keep. A throwing collector ends the scrape. */
   onCollect(collect: () => void): void;
@@ -129,6 +131,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const auditFailures = counter('audit_write_failures_total', 'Times audit records could not be made durable');
   const auditChainValid = gauge('audit_chain_valid', '1 when the last verification of the audit chain found it whole');
   const authFailures = counter('auth_failures_total', 'Requests refused for their key', ['reason']);
+  const securityEvents = counter('security_events_total', 'Security events, by what happened', ['event']);
   const sqliteBusy = counter('sqlite_busy_total', 'Times SQLite was busy and had to be tried again');
   const eventLoopLag = gauge('event_loop_lag_seconds', 'Event loop delay since the last scrape', ['quantile']);
   collectors.push(() => {
@@ -147,6 +150,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   beginAtZero(sandboxRuns, 'outcome', SANDBOX_OUTCOMES);
   beginAtZero(queueRejected, 'reason', QUEUE_REASONS);
   beginAtZero(authFailures, 'reason', KEY_FAILURES);
+  beginAtZero(securityEvents, 'event', SECURITY_EVENT_NAMES);
   const seenTools = new Set<string>();
 
   const boundMethod = createBoundedLabel(0, MCP_METHODS);
@@ -209,6 +213,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     auditWriteFailed: () => auditFailures.inc(),
     setAuditChainValid: (valid) => auditChainValid.set(valid ? 1 : 0),
     authFailure: (reason) => authFailures.inc({ reason: boundOther(reason) }),
+    securityEvent: (event) => securityEvents.inc({ event }),
     sqliteBusy: () => sqliteBusy.inc(),
     onCollect: (collect) => void collectors.push(collect),
     passOn: (text) => void passedOn.push(text),

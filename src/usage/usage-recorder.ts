@@ -9,6 +9,8 @@ export interface UsageEntry {
   timeMs: number;
   keyId: string;
   isError: boolean;
+  /** Denied before it did anything; counts as a call, not as an error. */
+  isRefused?: boolean;
   durationMs: number;
   usage: {
     tool: string;
@@ -28,12 +30,13 @@ const HOUR_MS = 3_600_000;
 /** The returned function writes one row (insert or add); call it inside a transaction. */
 export function createUsageRecorder(db: Db): (entry: UsageEntry) => void {
   const upsert = db.prepare(`
-    INSERT INTO usage (day, hour, key_id, tool, backend, calls, errors, input_tokens, output_tokens, model_ms, turns,
-                       notes_read, notes_written, duration_ms, cost_micro_usd)
-    VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO usage (day, hour, key_id, tool, backend, calls, errors, refused, input_tokens, output_tokens, model_ms,
+                       turns, notes_read, notes_written, duration_ms, cost_micro_usd)
+    VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (day, hour, key_id, tool, backend) DO UPDATE SET
       calls = calls + 1,
       errors = errors + excluded.errors,
+      refused = refused + excluded.refused,
       input_tokens = input_tokens + excluded.input_tokens,
       output_tokens = output_tokens + excluded.output_tokens,
       model_ms = model_ms + excluded.model_ms,
@@ -44,7 +47,7 @@ export function createUsageRecorder(db: Db): (entry: UsageEntry) => void {
       cost_micro_usd = cost_micro_usd + excluded.cost_micro_usd`);
   let hourNumber = -1;
   let day = '';
-  return ({ timeMs, keyId, isError, durationMs, usage }) => {
+  return ({ timeMs, keyId, isError, isRefused = false, durationMs, usage }) => {
     const currentHour = Math.floor(timeMs / HOUR_MS);
     if (currentHour !== hourNumber) {
       hourNumber = currentHour;
@@ -57,6 +60,7 @@ export function createUsageRecorder(db: Db): (entry: UsageEntry) => void {
       usage.tool,
       usage.backend ?? '',
       isError ? 1 : 0,
+      isRefused ? 1 : 0,
       count(usage.inputTokens),
       count(usage.outputTokens),
       count(usage.modelMs),

@@ -1,37 +1,56 @@
-// /audit: the newest records, the proof of the chain, and all of it as NDJSON. Reading works while writing does not.
+// /audit: search, the proof of the chain, and all of it as NDJSON. Reading works while writing does not.
 import { createRoute, z } from '@hono/zod-openapi';
 import type { AuditRecord } from '../../audit/audit-record.ts';
+import type { AuditQuery } from '../../audit/search-audit.ts';
+import { parseInstant } from '../../lib/instant.ts';
 import { answers, createAdminRouter, isoTime, requireScope, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
+import { ndjsonResponse } from './ndjson.ts';
 
 const record = z
   .looseObject({ seq: z.number(), time: isoTime, kind: z.string(), action: z.string() })
   .openapi('AuditRecord');
+const page = z.object({ items: z.array(record), nextCursor: z.string().nullable() }).openapi('AuditPage');
 const verdict = z
   .object({ ok: z.boolean(), records: z.number(), firstBadSeq: z.number().optional(), reason: z.string().optional() })
   .openapi('AuditVerification');
-const EXPORT_CHUNK_CHARS = 64 * 1024;
+
+const word = z.string().min(1).max(1024).optional();
+const time = word.openapi({ example: '7d', description: 'A date, a time, or how long ago' });
+const searchQuery = z.object({
+  actor: word.openapi({ description: 'Id of the key or caller' }),
+  actorKind: z.enum(['key', 'jwt', 'local', 'system']).optional(),
+  action: word.openapi({ example: 'tool.fetch', description: 'tool.* for all that begin so' }),
+  path: word.openapi({ example: 'entities/*' }),
+  operation: word.openapi({ example: 'note.write' }),
+  call: word.openapi({ description: 'The records of one call' }),
+  request: word.openapi({ description: 'The id in an answer or in the log' }),
+  kind: z.enum(['intent', 'operation', 'outcome']).optional(),
+  outcome: z.enum(['ok', 'error', 'denied', 'cancelled']).optional(),
+  code: word.openapi({ example: 'NOT_FOUND' }),
+  root: word,
+  security: z.enum(['true', 'false']).optional().openapi({ description: 'Only security events' }),
+  since: time,
+  until: time,
+  cursor: word.openapi({ description: 'nextCursor of the page before' }),
+  limit: z.coerce.number().int().min(1).max(1000).default(50),
+});
 
 export function createAuditRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
   const read = requireScope('admin:read');
 
-  const tailQuery = z.object({
-    limit: z.coerce.number().int().min(1).max(1000).default(20),
-    after: z.coerce.number().int().min(0).optional(),
-  });
   app.openapi(
     createRoute({
       method: 'get',
       path: '/audit',
       middleware: read,
-      request: { query: tailQuery },
-      responses: answers(z.array(record), 'The newest records, oldest of them first'),
+      request: { query: searchQuery },
+      responses: answers(page, 'What fits, the newest first. A page may be short: only nextCursor null is the end'),
     }),
     (c) => {
-      const { limit, after } = c.req.valid('query');
-      const rows = ports.audit.tail({ limit, ...(after === undefined ? {} : { afterSeq: after }) });
-      return c.json(rows.map(publicRecord), 200);
+      const { records, nextCursor } = ports.audit.search(asSearch(c.req.valid('query'), ports.clock.nowMs()));
+      return c.json({ items: records.map(publicRecord), nextCursor: nextCursor ?? null }, 200);
     },
   );
 
@@ -45,47 +64,45 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
     async (c) => c.json(await ports.audit.verify(), 200),
   );
 
-  const exportQuery = z.object({ from: z.coerce.number().int().min(1).default(1) });
+  const exportQuery = z.object({ from: z.coerce.number().int().min(1).default(1), since: time, until: time });
   app.openapi(
     createRoute({
       method: 'get',
       path: '/audit/export',
       middleware: read,
       request: { query: exportQuery },
-      responses: {
-        200: { description: 'application/x-ndjson, one record a line' },
-      },
+      responses: { 200: { description: 'application/x-ndjson, one record a line' } },
     }),
-    (c) =>
-      new Response(ndjson(ports.audit.exportRows({ afterSeq: c.req.valid('query').from - 1 })), {
-        headers: { 'content-type': 'application/x-ndjson' },
-      }),
+    (c) => {
+      const { from, ...range } = c.req.valid('query');
+      const times = timeRange(range, ports.clock.nowMs());
+      return ndjsonResponse(publicRecords(ports.audit.exportRows({ afterSeq: from - 1, ...times })));
+    },
   );
   return app;
 }
 
-/** Pulled by the reader, so that an export of any size holds one chunk in memory. */
-function ndjson(rows: Iterable<AuditRecord>): ReadableStream<Uint8Array> {
-  const iterator = rows[Symbol.iterator]();
-  const encoder = new TextEncoder();
-  return new ReadableStream({
-    pull(controller) {
-      let chunk = '';
-      while (chunk.length < EXPORT_CHUNK_CHARS) {
-        const next = iterator.next();
-        if (next.done === true) {
-          if (chunk !== '') controller.enqueue(encoder.encode(chunk));
-          controller.close();
-          return;
-        }
-        chunk += `${JSON.stringify(publicRecord(next.value))}\n`;
-      }
-      controller.enqueue(encoder.encode(chunk));
-    },
-    cancel() {
-      iterator.return?.();
-    },
-  });
+function asSearch(query: z.infer<typeof searchQuery>, nowMs: number): AuditQuery {
+  const { actor, call, request, security, since, until, limit, ...others } = query;
+  const named = { actorId: actor, callId: call, requestId: request, ...others };
+  const given = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
+  return { ...given, limit, security: security === 'true', ...timeRange({ since, until }, nowMs) };
+}
+
+interface TimeRange {
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
+function timeRange({ since, until }: TimeRange, nowMs: number): { sinceMs?: number; untilMs?: number } {
+  return {
+    ...(since !== undefined && { sinceMs: parseInstant(since, nowMs) }),
+    ...(until !== undefined && { untilMs: parseInstant(until, nowMs) }),
+  };
+}
+
+function* publicRecords(rows: Iterable<AuditRecord>): Generator<AuditRecord & { time: string }> {
+  for (const row of rows) yield publicRecord(row);
 }
 
 /** As stored, so that any language can recompute the hashes, with the time readable besides. */

@@ -203,7 +203,7 @@ describe('opening a damaged chain', () => {
         assert.match(fixture.audit.finding() ?? '', /record 60 existed/);
       }
       await auditedCall(fixture.audit);
-      if (name !== 'delete') assert.equal(fixture.audit.tail({ limit: 4 })[0]?.action, 'audit.chain_break');
+      if (name !== 'delete') assert.equal(fixture.audit.tail({ limit: 4 })[0]?.action, 'security.chain_broken');
       assert.equal((await fixture.audit.verify()).ok, false);
       await fixture[Symbol.asyncDispose]();
       assert.equal((await verifyIn(directory)).ok, false, `${name}: still found after a clean close`);
@@ -218,7 +218,7 @@ describe('opening a damaged chain', () => {
     other.db.exec('DELETE FROM audit WHERE seq > 61');
     await auditedCall(fixture.audit);
     assert.equal((await fixture.audit.verify()).ok, false);
-    assert.equal(fixture.audit.tail({ limit: 4 })[0]?.action, 'audit.chain_break');
+    assert.equal(fixture.audit.tail({ limit: 4 })[0]?.action, 'security.chain_broken');
     await fixture[Symbol.asyncDispose]();
     assert.equal((await verifyIn(directory)).ok, false);
   });
@@ -242,7 +242,7 @@ describe('opening a damaged chain', () => {
     rmSync(join(directory, 'audit.head'));
     const fixture = openAudit(directory);
     await auditedCall(fixture.audit);
-    assert.equal(fixture.audit.tail({ limit: 4 })[0]?.action, 'audit.chain_break');
+    assert.equal(fixture.audit.tail({ limit: 4 })[0]?.action, 'security.chain_broken');
     assert.deepEqual(await fixture.audit.verify(), { ok: true, records: 64 });
     await fixture[Symbol.asyncDispose]();
     assert.match(readFileSync(join(directory, 'audit.head'), 'utf8'), /^64 /);

@@ -193,6 +193,8 @@ test('wrong input is 400 with what is wrong, unknown things are 404, and both na
     ['/keys', post({ name: 'n', scopes: ['agent'], expires: 'soon' })],
     ['/keys', { ...post({}), body: '{' }],
     ['/audit?limit=0', {}],
+    ['/audit?since=yesterday', {}],
+    ['/audit?outcome=good', {}],
     ['/usage?by=question', {}],
     ['/log-level', { ...post({ level: 'loud' }), method: 'PUT' }],
   ];
@@ -214,12 +216,16 @@ test('wrong input is 400 with what is wrong, unknown things are 404, and both na
 test('audit, usage, config and status answer what the ports know', async () => {
   const fake = createFakePorts();
   const app = appFor(fake.ports, ['admin:read', 'admin:write']);
-  const tail = (await (await app.request('/audit?limit=2')).json()) as { seq: number; time: string }[];
+  const found = (await (await app.request('/audit?limit=2&since=1970-01-01')).json()) as {
+    items: { seq: number; time: string }[];
+    nextCursor: string;
+  };
+  assert.equal(found.nextCursor, '2000.2');
   assert.deepEqual(
-    tail.map(({ seq, time }) => [seq, time]),
+    found.items.map(({ seq, time }) => [seq, time]),
     [
-      [2, '1970-01-01T00:00:02.000Z'],
       [3, '1970-01-01T00:00:03.000Z'],
+      [2, '1970-01-01T00:00:02.000Z'],
     ],
   );
   assert.equal((await bodyOf(await app.request('/audit/verify')))['firstBadSeq'], 2);
