@@ -26,8 +26,8 @@ export interface SecurityLogOptions {
   clock: Clock;
   /** Makes one audit record durable; a rejection means "later". */
   write(note: AuditNote): Promise<void>;
-  /** Log line and metric; called for each event. */
-  tell(fact: SecurityFact): void;
+  /** Log line and metric; called for each event. `isRepeat`: the same was told within this minute. */
+  tell(fact: SecurityFact, isRepeat: boolean): void;
   /** Kinds, callers and causes kept apart within a minute. Default 5000. */
   maxKept?: number;
   /** How often finished minutes are looked for. Default 5000. */
@@ -60,9 +60,9 @@ export function createSecurityLog(options: SecurityLogOptions): SecurityLog {
   let writing: Promise<void> = Promise.resolve();
 
   function report(fact: SecurityFact): void {
-    options.tell(fact);
     const minute = Math.floor(clock.nowMs() / MINUTE_MS);
     const known = kept.get(keyOf(fact, minute));
+    options.tell(fact, known !== undefined);
     if (known !== undefined) {
       known.count += 1;
       return;
@@ -106,7 +106,7 @@ export function createSecurityLog(options: SecurityLogOptions): SecurityLog {
 
   return {
     report,
-    tell: (fact) => options.tell(fact),
+    tell: (fact) => options.tell(fact, false),
     flush: () => writeAll(() => true),
     async [Symbol.asyncDispose]() {
       clearInterval(timer);

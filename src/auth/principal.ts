@@ -1,6 +1,6 @@
 // Who is calling and what they may do. API keys and the local socket map to the same shape.
 
-import type { Policy } from './policy.ts';
+import type { Limits, Policy } from './policy.ts';
 
 export const SCOPES = ['agent', 'memory:read', 'memory:write', 'metrics', 'admin:read', 'admin:write'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -29,6 +29,19 @@ export interface CloudRights {
 /** The local caller with what the configuration lets it send to cloud models. */
 export function withLocalCloud(principal: Principal, cloud: Omit<CloudRights, 'account'>): Principal {
   return principal.kind === 'local' ? { ...principal, cloud: { ...cloud, account: principal.id } } : principal;
+}
+
+/** Whose limits and budgets count: a key and all it was rotated from or to are one account. */
+export function accountOf(principal: Principal): string {
+  return principal.cloud?.account ?? principal.id;
+}
+
+/** What a caller's own policy leaves open is limited as the configuration says; the operator's own socket is not. */
+export function withDefaultLimits(principal: Principal, defaults: Limits): Principal {
+  if (principal.kind === 'local') return principal;
+  const own = principal.policy?.limits;
+  const toolCallsPerMinute = { ...defaults.toolCallsPerMinute, ...own?.toolCallsPerMinute };
+  return { ...principal, policy: { ...principal.policy, limits: { ...defaults, ...own, toolCallsPerMinute } } };
 }
 
 /** The caller on the admin socket: the file's permissions are the authority. */

@@ -11,6 +11,9 @@ const HOUR_MS = 3_600_000;
 /** A change takes effect on reload. */
 const LIVE = { reloadable: true } as const;
 
+/** Keys may have limits of their own; the configuration is for those that have none. */
+const NO_LIMIT = (what: string): string => `${what} without a limit of its own; 0 is no limit.`;
+
 export const CONFIG_TABLE = [
   path('memory.dir', '', 'Where the notes are. Holds notes only; anything that opens Markdown may open it.', {
     computed: '$STATE_DIRECTORY/memory, else $XDG_DATA_HOME/mem-agent/memory',
@@ -275,6 +278,26 @@ export const CONFIG_TABLE = [
   int('sandbox.memory_bytes', 256 * MIB, [32 * MIB, 4 * GIB], 'How far the Python in one sandbox may grow, in bytes.'),
   int('sandbox.rss_limit_bytes', 768 * MIB, [128 * MIB, 64 * GIB], 'The most memory of one sandbox process, in bytes.'),
   int('sandbox.output_bytes', MIB, [1024, GIB], 'The most one Python block may hand back, in bytes.'),
+
+  int('limits.requests_per_minute', 0, [0, 1_000_000_000], NO_LIMIT('Requests a minute of one key'), LIVE),
+  list(
+    'limits.tool_calls_per_minute',
+    [],
+    'Calls a minute of one tool by one key without a limit of its own, each as TOOL=N.',
+    { item: 'tool-rate', reloadable: true },
+  ),
+  int('limits.concurrent_runs', 0, [0, 1_000_000_000], NO_LIMIT('Questions of one key that run at once'), LIVE),
+  int('limits.tokens_per_day', 0, [0, 1_000_000_000], NO_LIMIT('Tokens of one key in a UTC day'), LIVE),
+  int('limits.tokens_per_month', 0, [0, 1_000_000_000], NO_LIMIT('Tokens of one key in a UTC month'), LIVE),
+  float('limits.usd_per_day', 0, [0, 1_000_000], NO_LIMIT('Dollars one key may spend on models in a UTC day'), LIVE),
+  float('limits.usd_per_month', 0, [0, 1_000_000], NO_LIMIT('Dollars one key may spend in a UTC month'), LIVE),
+  int(
+    'limits.auth_failures_per_minute',
+    20,
+    [0, 1_000_000],
+    'Wrong keys from one address (IPv6: one /64) in a minute before they get 429; 0 is never. Good keys go on.',
+    LIVE,
+  ),
 
   oneOf(
     'audit.content',

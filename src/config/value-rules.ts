@@ -76,6 +76,10 @@ const ITEM_RULES = {
   host: { says: 'HOST or HOST:PORT', test: isHostEntry },
   origin: { says: 'an origin like https://host or http://host:8080', test: isOrigin },
   env: { says: 'NAME=VALUE', test: (entry: string) => /^[A-Za-z_][A-Za-z0-9_]*=[^\0]*$/.test(entry) },
+  'tool-rate': {
+    says: 'TOOL=N, for example use_memory_agent=10',
+    test: (entry: string) => /^[a-z][a-z0-9_]{0,63}=[1-9]\d{0,8}$/.test(entry),
+  },
   cidr: { says: 'an address or a range like 10.0.0.0/8', test: isRange },
 };
 

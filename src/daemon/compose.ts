@@ -190,6 +190,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
   );
   const ports = createHttpPorts({
+    settings,
     parts,
     memory,
     agent,

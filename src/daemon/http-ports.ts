@@ -1,6 +1,8 @@
 // Fills what the listeners need of the daemon, and counts what they answer.
 import type { AgentService } from '../agent/agent-service.ts';
+import { addressBlock } from '../auth/address-block.ts';
 import { localPrincipal } from '../auth/principal.ts';
+import { createRateLimits } from '../auth/rate-limits.ts';
 import type { HttpPorts } from '../http/ports.ts';
 import { isErrorCode } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -12,10 +14,13 @@ import type { Cloud } from './open-cloud.ts';
 import type { CurrentRoot } from './current-root.ts';
 import type { DaemonState } from './daemon-state.ts';
 import type { HealthBoard } from './health-board.ts';
+import { createDefaultLimits } from './default-limits.ts';
 import type { Security } from './open-security.ts';
+import type { ReloadableConfig } from './reloadable-config.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export interface HttpPortsInput {
+  settings: ReloadableConfig;
   parts: StoreParts;
   memory: CurrentRoot;
   agent: AgentService;
@@ -40,11 +45,31 @@ const REFUSALS: Readonly<Record<string, SecurityEventName>> = {
 };
 
 export function createHttpPorts(input: HttpPortsInput): HttpPorts {
-  const { parts, memory, agent, cloud, board, metrics, events, state, security } = input;
+  const { settings, parts, memory, agent, cloud, board, metrics, events, state, security } = input;
+  const withDefaults = createDefaultLimits(settings);
+  const authFailuresPerMinute = (): number => settings.config.limits.authFailuresPerMinute;
   return {
     audit: cloud.audit,
     rootOf: () => memory.root,
-    verifyKey: (token) => parts.keys.verify(token),
+    verifyKey(token) {
+      const verdict = parts.keys.verify(token);
+      return 'failure' in verdict ? verdict : withDefaults(verdict);
+    },
+    limits: createRateLimits({ authFailuresPerMinute }),
+    onLimited({ limit, tool, principal, address, requestId }) {
+      metrics.limits.rateLimited(limit);
+      security.log.report({
+        event: 'rate_limited',
+        code: 'RATE_LIMITED',
+        requestId,
+        ...(principal !== undefined && { actor: { kind: principal.kind, id: principal.id } }),
+        details: {
+          limit,
+          ...(tool !== undefined && { tool }),
+          ...(address !== undefined && { address: addressBlock(address) }),
+        },
+      });
+    },
     onAuthFailure(address, reason) {
       events.authFailed({ reason, address, transport: 'http' });
       security.failures.note(address, reason);

@@ -15,9 +15,10 @@ export function openSecurity(audit: OpenAuditLog, events: Events, clock: Clock):
   const log = createSecurityLog({
     clock,
     write: (note) => audit.note(note),
-    tell: ({ event, actor, requestId, code, details }) =>
+    tell: ({ event, actor, requestId, code, details }, isRepeat) =>
       events.securityEvent({
         event,
+        isRepeat,
         ...(actor !== undefined && { actor: actor.id }),
         ...(requestId !== undefined && { requestId }),
         ...(code !== undefined && { code }),

@@ -3,6 +3,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { Principal } from '../auth/principal.ts';
+import type { Allowance } from '../auth/rate-limits.ts';
 import type { CallTransport } from './ports.ts';
 
 export interface HttpEnv {
@@ -16,6 +17,8 @@ export interface HttpEnv {
     isLocal: boolean;
     principal: Principal;
     transport: CallTransport;
+    /** Where the caller stands in each of its limits that was looked at so far. */
+    allowances: readonly Allowance[] | undefined;
   };
 }
 

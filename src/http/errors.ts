@@ -27,10 +27,18 @@ export function problemBody(error: AppError, requestId: string): ProblemBody {
   };
 }
 
+/** When nobody knows better: as long as a restart or a full disk may take, in seconds. */
+const USUAL_RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = { AUDIT_UNAVAILABLE: 5, DRAINING: 5, QUEUE_FULL: 5 };
+
+function retryHeaders(error: AppError): Record<string, string> {
+  const seconds = error.retryAfterS ?? USUAL_RETRY_AFTER_S[error.code];
+  return seconds === undefined ? {} : { 'retry-after': String(seconds) };
+}
+
 export function problemResponse(error: AppError, requestId: string, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify(problemBody(error, requestId)), {
     status: error.status,
-    headers: { 'content-type': 'application/problem+json', ...headers },
+    headers: { 'content-type': 'application/problem+json', ...retryHeaders(error), ...headers },
   });
 }
 
@@ -45,6 +53,8 @@ const JSON_RPC_CODES: Partial<Record<ErrorCode, number>> = {
   FORBIDDEN: -32000,
   TOO_LARGE: -32000,
   QUEUE_FULL: -32000,
+  RATE_LIMITED: -32000,
+  BUDGET_EXCEEDED: -32000,
 };
 
 export function jsonRpcCode(code: ErrorCode): number {
@@ -65,7 +75,7 @@ export function jsonRpcErrorResponse(
     },
     id,
   };
-  return Response.json(body, { status: error.status, headers: options.headers ?? {} });
+  return Response.json(body, { status: error.status, headers: { ...retryHeaders(error), ...options.headers } });
 }
 
 /** Hono's `onError`: logs what nobody foresaw, answers with the code and the request id. */

@@ -43,6 +43,14 @@ const MCP_REQUEST_HEADERS = [
   'mcp-session-id',
   'last-event-id',
 ];
+const EXPOSED_HEADERS = [
+  'mcp-session-id',
+  'www-authenticate',
+  'x-request-id',
+  'retry-after',
+  'ratelimit',
+  'ratelimit-policy',
+];
 const WELCOME = (version: string): string =>
   `mem-agent ${version}\n\n/livez    the process runs\n/readyz   it takes requests\n/health   every component\n/metrics  for Prometheus\n/admin/v1 the admin API (key with admin:read or admin:write)\n`;
 
@@ -62,7 +70,7 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
           origin: [...options.allowedOrigins],
           allowMethods: ['POST', 'GET', 'DELETE'],
           allowHeaders: MCP_REQUEST_HEADERS,
-          exposeHeaders: ['mcp-session-id', 'www-authenticate', 'x-request-id'],
+          exposeHeaders: EXPOSED_HEADERS,
         }),
       );
     }

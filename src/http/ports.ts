@@ -3,6 +3,7 @@ import type { AgentResult as RunResult } from '../agent/ports.ts';
 import type { AuditCall, AuditLog } from '../audit/audit-log.ts';
 import type { KeyFailure } from '../auth/open-key-store.ts';
 import type { Principal } from '../auth/principal.ts';
+import type { RateLimitName, RateLimits } from '../auth/rate-limits.ts';
 import type { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ComponentHealth } from '../lib/component.ts';
@@ -56,6 +57,16 @@ export interface ToolCallFacts {
   durationMs: number;
 }
 
+/** A request that was refused because too many came. */
+export interface LimitedFacts {
+  limit: RateLimitName;
+  tool?: string;
+  /** Left out where nobody knows who it is; then the address says where it came from. */
+  principal?: Principal;
+  address?: string;
+  requestId: string;
+}
+
 /** The key is known and good, or why it is not (for the log and the aggregated audit; the client only hears 401). */
 export type KeyVerdict = Principal | { failure: KeyFailure };
 
@@ -64,6 +75,9 @@ export interface HttpPorts {
   rootOf(principal: Principal): MemoryRoot;
   verifyKey(token: string): KeyVerdict;
   onAuthFailure(address: string, reason: KeyFailure): void;
+  limits: RateLimits;
+  /** May come at any rate: whatever it does must be cheap. */
+  onLimited(facts: LimitedFacts): void;
   /** Why the agent would refuse a question of this caller now (QUEUE_FULL, DRAINING, MODEL_UNAVAILABLE), or null. */
   agentRefusal(principal: Principal): AppError | null;
   /** Throws AppError; the code reaches the client. */

@@ -56,6 +56,8 @@ export interface Events {
   authFailed(event: { reason: string; address: string; transport: string }): void;
   securityEvent(event: {
     event: SecurityEventName;
+    /** Counted, but no line of its own in an ordinary log: whoever repeats it must not fill the disk. */
+    isRepeat: boolean;
     actor?: string;
     requestId?: string;
     code?: string;
@@ -142,10 +144,13 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       const securityId = SECURITY_EVENTS.auth_failed.id;
       logger.warn({ ...event, securityId, messageId: MESSAGE_ID.authFail }, 'request refused for its key');
     },
-    securityEvent({ event, details, ...facts }) {
+    securityEvent({ event, isRepeat, details, ...facts }) {
       metrics.securityEvent(event);
       const { id, severity } = SECURITY_EVENTS[event];
-      logger[severity]({ ...details, ...facts, securityId: id, securityEvent: event }, 'security event');
+      logger[isRepeat ? 'debug' : severity](
+        { ...details, ...facts, securityId: id, securityEvent: event },
+        'security event',
+      );
     },
     sqliteBusy(event) {
       metrics.sqliteBusy();

@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { createBoundedLabel, MCP_METHODS } from './bounded-label.ts';
+import { createLimitMetrics, type LimitMetrics } from './limit-metrics.ts';
 import { createMachineMetrics, type MachineMetrics } from './machine-metrics.ts';
 import { beginAtZero, createMetricFactory } from './metric-factory.ts';
 import { createMinuteFigures, type MinuteFigures } from './minute-figures.ts';
@@ -32,6 +33,8 @@ export interface Metrics extends Disposable {
   readonly workers: WorkerMetrics;
   /** Disks, memory, processors and network under the daemon. */
   readonly machine: MachineMetrics;
+  /** Who was refused for having had enough. */
+  readonly limits: LimitMetrics;
   /** How each part says it is. */
   readonly health: PartMetrics;
   /** The last hours, for charts without Prometheus. */
@@ -161,6 +164,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   return {
     workers: createWorkerMetrics(factory),
     machine,
+    limits: createLimitMetrics(factory),
     health: createPartMetrics(factory),
     minutes,
     setReady: (isReady) => ready.set(isReady ? 1 : 0),

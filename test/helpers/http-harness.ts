@@ -6,9 +6,18 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditCall, AuditIntent, AuditLog, AuditOutcome, NoteOperation } from '../../src/audit/audit-log.ts';
 import { SCOPES, type Principal, type Scope } from '../../src/auth/principal.ts';
+import type { Limits } from '../../src/auth/policy.ts';
+import { createRateLimits } from '../../src/auth/rate-limits.ts';
 import { createHttpApps, type HttpApps, type HttpAppsOptions } from '../../src/http/http-apps.ts';
 import { openListener, type Listener, type ListenerOptions } from '../../src/http/listeners.ts';
-import type { AgentResult, AskAgentRequest, HttpPorts, RequestFacts, ToolCallFacts } from '../../src/http/ports.ts';
+import type {
+  AgentResult,
+  AskAgentRequest,
+  HttpPorts,
+  LimitedFacts,
+  RequestFacts,
+  ToolCallFacts,
+} from '../../src/http/ports.ts';
 import { AppError } from '../../src/lib/app-error.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { ComponentHealth } from '../../src/lib/component.ts';
@@ -29,6 +38,8 @@ export interface HarnessOptions {
   listener?: Partial<ListenerOptions>;
   ask?: (request: AskAgentRequest) => Promise<AgentResult>;
   agentRefusal?: () => AppError | null;
+  /** Default 0: never too many. */
+  authFailuresPerMinute?: number;
 }
 
 export interface Harness extends AsyncDisposable {
@@ -39,6 +50,7 @@ export interface Harness extends AsyncDisposable {
   directory: string;
   audit: AuditEntry[];
   failures: string[];
+  limited: LimitedFacts[];
   requests: RequestFacts[];
   toolCalls: ToolCallFacts[];
   /** Switches of the daemon's state. */
@@ -50,6 +62,8 @@ export interface Harness extends AsyncDisposable {
   };
   ports: HttpPorts;
   keyOf(...scopes: Scope[]): string;
+  /** A key with every scope and these limits. */
+  limitedKey(limits: Limits): string;
   /** A POST to /mcp with the full key, or `init.key`. */
   post(
     body: unknown,
@@ -101,6 +115,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   while (root.status().index === 'building') await delay(2);
   const entries: AuditEntry[] = [];
   const failures: string[] = [];
+  const limited: LimitedFacts[] = [];
   const requests: RequestFacts[] = [];
   const toolCalls: ToolCallFacts[] = [];
   const keys = new Map<string, Principal>();
@@ -132,6 +147,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     audit,
     rootOf: () => root,
     verifyKey: (token) => keys.get(token) ?? { failure: 'unknown' },
+    limits: createRateLimits({ authFailuresPerMinute: () => options.authFailuresPerMinute ?? 0 }),
+    onLimited: (facts) => limited.push(facts),
     onAuthFailure: (address, reason) => failures.push(`${address} ${reason}`),
     agentRefusal: () => options.agentRefusal?.() ?? null,
     askAgent: options.ask ?? (({ question }) => Promise.resolve(agentSays(`You asked: ${question}`))),
@@ -163,6 +180,11 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     keys.set(key, principalOf(scopes));
     return key;
   };
+  const limitedKey = (limits: Limits): string => {
+    const key = `mema_client_limited_${keys.size}`;
+    keys.set(key, { ...principalOf(SCOPES, `k_limited_${keys.size}`), policy: { limits } });
+    return key;
+  };
   const url = `${http.url}/mcp`;
   const fullKey = keyOf(...SCOPES);
   return {
@@ -173,11 +195,13 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     directory,
     audit: entries,
     failures,
+    limited,
     requests,
     toolCalls,
     state,
     ports,
     keyOf,
+    limitedKey,
     post: (body, init = {}) => {
       const key = init.key === undefined ? fullKey : init.key;
       const headers: Record<string, string> = {

@@ -62,8 +62,9 @@ export function createLegacySessions(
     if (sessions.size >= maxSessions) {
       const error = new AppError('QUEUE_FULL', 'Too many MCP sessions are open', {
         hint: 'Close a client, or try again later',
+        retryAfterS: 30,
       });
-      return jsonRpcErrorResponse(error, null, { headers: { 'retry-after': '30' } });
+      return jsonRpcErrorResponse(error, null);
     }
     const subscriptions = new Set<string>();
     const server = build('session', subscriptions);

@@ -10,6 +10,7 @@ import { AppError, toAppError } from '../../lib/app-error.ts';
 import { headerOf, type HttpContext } from '../env.ts';
 import { jsonRpcErrorResponse, type JsonRpcId } from '../errors.ts';
 import { scopeChallenge } from '../middleware/authenticate.ts';
+import { toolCallRefusal } from '../middleware/rate-limit.ts';
 import type { HttpPorts } from '../ports.ts';
 import { CallerAuth, type Caller } from './caller.ts';
 import { createCancellations } from './cancellations.ts';
@@ -91,7 +92,7 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
     return (tool?.isLong === true ? long : quick).fetch(request, { authInfo: auth, parsedBody: body });
   };
 
-  const serveCall = async (request: Request, body: unknown, call: JsonRpcCall, caller: Caller): Promise<Response> => {
+  const serveCall = async (c: HttpContext, body: unknown, call: JsonRpcCall, caller: Caller): Promise<Response> => {
     const name = call.params['name'];
     const tool = call.method === 'tools/call' && typeof name === 'string' ? TOOLS_BY_NAME.get(name) : undefined;
     const refused = (outcome: 'denied' | 'error', { code }: AppError): void => {
@@ -107,20 +108,22 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       refused('denied', error);
       return jsonRpcErrorResponse(error, call.id, { headers: { 'www-authenticate': scopeChallenge([scope]) } });
     }
+    const limited = tool === undefined ? null : await toolCallRefusal(c, ports, tool.name);
+    if (limited !== null) return jsonRpcErrorResponse(limited, call.id);
     // Told now, while it can still be an HTTP status: a long tool answers as a stream from its first byte.
     const full = tool?.isLong === true ? ports.agentRefusal(caller.principal) : null;
     if (full !== null) {
       refused('error', full);
-      return jsonRpcErrorResponse(full, call.id, { headers: { 'retry-after': String(full.retryAfterS ?? 5) } });
+      return jsonRpcErrorResponse(full, call.id);
     }
     let prepared: PreparedCall | undefined;
     try {
       prepared = await prepareCall(call, tool, caller, ports);
     } catch (error) {
-      return jsonRpcErrorResponse(toAppError(error), call.id, { headers: { 'retry-after': '5' } });
+      return jsonRpcErrorResponse(toAppError(error), call.id);
     }
     const auth = new CallerAuth(caller, prepared);
-    const response = await serve(request, body, auth, call, tool);
+    const response = await serve(c.req.raw, body, auth, call, tool);
     if (auth.isPending) await settle(auth, response);
     return response;
   };
@@ -146,16 +149,16 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
    */
   const refuseToBegin = (id: JsonRpcId): Response => {
     const error = new AppError('DRAINING', 'mem-agent is stopping', { hint: 'Try again in a few seconds' });
-    return jsonRpcErrorResponse(error, id, { headers: { 'retry-after': '5' } });
+    return jsonRpcErrorResponse(error, id);
   };
 
-  const answer = async (request: Request, body: unknown, caller: Caller): Promise<Response> => {
+  const answer = async (c: HttpContext, body: unknown, caller: Caller): Promise<Response> => {
     const call = parseJsonRpcCall(body);
     if (ports.isDraining() && call?.method === 'subscriptions/listen') return refuseToBegin(call.id);
-    if (call !== undefined) return serveCall(request, body, call, caller);
+    if (call !== undefined) return serveCall(c, body, call, caller);
     const cancelled = cancelledId(body);
     if (cancelled !== undefined) cancellations.cancel(caller, cancelled);
-    return serve(request, body, new CallerAuth(caller), undefined, undefined);
+    return serve(c.req.raw, body, new CallerAuth(caller), undefined, undefined);
   };
 
   return {
@@ -172,7 +175,7 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       }
       const parsed = parseBody(await request.text());
       if (parsed instanceof Response) return parsed;
-      const response = await answer(request, parsed.body, caller);
+      const response = await answer(c, parsed.body, caller);
       ports.onMcpMessage({
         transport: caller.transport,
         method: methodOf(parsed.body),

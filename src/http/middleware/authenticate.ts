@@ -5,31 +5,38 @@ import { localPrincipal, type Principal, type Scope } from '../../auth/principal
 import { AppError } from '../../lib/app-error.ts';
 import { headerOf, type HttpContext, type HttpEnv } from '../env.ts';
 import { jsonRpcErrorResponse, problemResponse } from '../errors.ts';
-import type { HttpPorts } from '../ports.ts';
+import type { HttpPorts, KeyVerdict } from '../ports.ts';
+import { authFailureRefusal, requestRefusal, type RateLimitPorts } from './rate-limit.ts';
 
-export type AuthPorts = Pick<HttpPorts, 'verifyKey' | 'onAuthFailure'>;
+export type AuthPorts = Pick<HttpPorts, 'verifyKey' | 'onAuthFailure'> & RateLimitPorts;
 
 /** The principal of the request's key, or the 401 to answer with. */
-export function authenticateRequest(c: HttpContext, ports: AuthPorts): Principal | Response {
+export async function authenticateRequest(c: HttpContext, ports: AuthPorts): Promise<Principal | Response> {
   const authorization = headerOf(c, 'authorization');
-  const token = authorization === undefined ? undefined : /^bearer +([^\s,]+)$/i.exec(authorization)?.[1];
-  if (token === undefined) {
-    ports.onAuthFailure(c.get('clientAddress'), authorization === undefined ? 'missing' : 'malformed');
+  if (authorization === undefined) {
+    ports.onAuthFailure(c.get('clientAddress'), 'missing');
     return unauthorized(c, 'Bearer realm="mem-agent"');
   }
-  const verdict = ports.verifyKey(token);
-  if ('failure' in verdict) {
-    ports.onAuthFailure(c.get('clientAddress'), verdict.failure);
-    return unauthorized(c, 'Bearer realm="mem-agent", error="invalid_token"');
-  }
-  return verdict;
+  const token = /^bearer +([^\s,]+)$/i.exec(authorization)?.[1];
+  const verdict: KeyVerdict = token === undefined ? { failure: 'malformed' } : ports.verifyKey(token);
+  if (!('failure' in verdict)) return verdict;
+  // Only whoever shows a wrong key is slowed down: a good key from the same address goes on, and so does a client that
+  // asks without one to learn what it needs.
+  const refusal = await authFailureRefusal(c, ports);
+  if (refusal !== null) return refuse(c, refusal);
+  ports.onAuthFailure(c.get('clientAddress'), verdict.failure);
+  return unauthorized(c, 'Bearer realm="mem-agent", error="invalid_token"');
 }
 
 function unauthorized(c: HttpContext, challenge: string): Response {
   const error = new AppError('UNAUTHENTICATED', 'A valid API key is needed', {
     hint: 'Send "Authorization: Bearer mema_…"; make a key with: mem-agent keys create --name NAME --scopes agent,memory:read',
   });
-  const headers = { 'www-authenticate': challenge };
+  return refuse(c, error, { 'www-authenticate': challenge });
+}
+
+/** Before the message is read: MCP clients get a JSON-RPC error without an id, others a problem. */
+function refuse(c: HttpContext, error: AppError, headers: Record<string, string> = {}): Response {
   return c.req.path === '/mcp'
     ? jsonRpcErrorResponse(error, null, { headers })
     : problemResponse(error, c.get('requestId'), headers);
@@ -49,11 +56,13 @@ export function scopeChallenge(scopes: readonly Scope[]): string {
 /** Every request needs a key; `scopes` are all required. */
 export function authenticate(ports: AuthPorts, scopes: readonly Scope[] = []): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
-    const principal = authenticateRequest(c, ports);
+    const principal = await authenticateRequest(c, ports);
     if (principal instanceof Response) return principal;
-    if (!scopes.every((scope) => principal.scopes.has(scope))) return insufficientScope(c, scopes);
     c.set('principal', principal);
     c.set('transport', 'http');
+    const refusal = await requestRefusal(c, ports);
+    if (refusal !== null) return refuse(c, refusal);
+    if (!scopes.every((scope) => principal.scopes.has(scope))) return insufficientScope(c, scopes);
     return next();
   };
 }

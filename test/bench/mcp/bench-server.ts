@@ -10,6 +10,7 @@ import { getRequestListener } from '@hono/node-server';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { openStoreParts } from '../../../src/daemon/store-parts.ts';
+import { createRateLimits } from '../../../src/auth/rate-limits.ts';
 import { createHttpApps } from '../../../src/http/http-apps.ts';
 import { openListener } from '../../../src/http/listeners.ts';
 import { uriOfPath } from '../../../src/http/mcp/note-uri.ts';
@@ -63,6 +64,8 @@ async function startProduct(directory: string, name: string): Promise<{ port: nu
       audit: parts.audit,
       rootOf: (principal) => (principal.root === 'large' ? large : small),
       verifyKey: (token) => parts.keys.verify(token),
+      limits: createRateLimits({ authFailuresPerMinute: () => 20 }),
+      onLimited: ({ limit }) => metrics.limits.rateLimited(limit),
       onAuthFailure: () => undefined,
       agentRefusal: () => null,
       askAgent: () => Promise.reject(noAgent),

@@ -113,6 +113,7 @@ test('there is no flag for a secret', () => {
       '--openrouter.zdr optional',
       '--openrouter.allow-fallbacks optional',
       '--cloud.local-consent optional',
+      '--limits.tool-calls-per-minute repeated',
     ],
   );
 });

@@ -25,6 +25,8 @@ test('every metric of this step is exposed, two registries do not share', async 
     'queue_depth',
     'queue_wait_seconds',
     'queue_rejected_total',
+    'rate_limited_total',
+    'budget_refused_total',
     'sandbox_runs_total',
     'sandbox_duration_seconds',
     'memory_files',
