@@ -2,6 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Policy } from '../auth/policy.ts';
 import { openAdminClient } from './admin-client.ts';
+import { allPages } from './all-pages.ts';
 import { addPolicyOptions, policyFrom, policyText, type PolicyOptions } from './policy-options.ts';
 import type { RunCommand } from './run-command.ts';
 import { formatTable } from './terminal.ts';
@@ -67,7 +68,7 @@ export function addKeysCommand(program: Command, run: RunCommand): void {
     .action(() =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const list = (await admin.call('GET', '/keys')) as Key[];
+        const list = await allPages<Key>(admin, '/keys');
         context.terminal.show(list, () => keyTable(list));
       }),
     );
@@ -85,7 +86,7 @@ export function addKeysCommand(program: Command, run: RunCommand): void {
   addPolicyOptions(set).action((id: string, options: SetOptions) =>
     run(async (context) => {
       await using admin = await openAdminClient(context);
-      const list = (await admin.call('GET', '/keys')) as Key[];
+      const list = await allPages<Key>(admin, '/keys');
       // What is given replaces that part of the policy; the rest of it stays.
       const policy = policyFrom(options, list.find((key) => key.id === id)?.policy ?? {});
       const expires = options.expires === 'never' ? null : options.expires;

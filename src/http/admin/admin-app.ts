@@ -10,6 +10,7 @@ import type { AdminPorts } from './admin-ports.ts';
 import { createAuditRoutes } from './audit.ts';
 import { createConfigRoutes } from './config.ts';
 import { createEventsRoutes } from './events.ts';
+import { idempotency } from './idempotency.ts';
 import { createKeysRoutes } from './keys.ts';
 import { createLeasesRoutes } from './leases.ts';
 import { createLogLevelRoutes } from './log-level.ts';
@@ -46,6 +47,7 @@ export function createOfflineAdminApp(ports: AdminPorts, options: AdminAppOption
 }
 
 function mountRoutes(app: AdminApp, ports: AdminPorts, options: AdminAppOptions): void {
+  app.use(idempotency(ports));
   const resources = [
     createKeysRoutes,
     createAuditRoutes,

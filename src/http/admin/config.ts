@@ -42,6 +42,7 @@ export function createConfigRoutes(ports: AdminPorts): AdminApp {
       const { applied, needRestart } = await audited(c, ports, {
         action: 'config.reload',
         effect: () => running.reload(),
+        change: (diff) => ({ operation: 'config.reload', after: JSON.stringify(diff) }),
       });
       return c.json({ applied: [...applied], needRestart: [...needRestart] }, 200);
     },

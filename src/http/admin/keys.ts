@@ -5,11 +5,15 @@ import type { KeyChange } from '../../auth/key-request.ts';
 import { policySchema } from '../../auth/policy.ts';
 import { SCOPES } from '../../auth/principal.ts';
 import type { CreatedKey, KeyInfo } from '../../auth/open-key-store.ts';
+import { AppError } from '../../lib/app-error.ts';
 import { parseDuration } from '../../lib/duration.ts';
 import { answers, createAdminRouter, isoTime, requireScope, toIso, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { audited } from './audited.ts';
+import { changedFields } from './changed-fields.ts';
+import { createTurns, etagOf, requireMatch } from './etag.ts';
 import { refuseUnknownNames } from './known-names.ts';
+import { pageFrom, pageOf, pageQuery, timePosition, type Page } from './paging.ts';
 
 const keyFields = {
   id: z.string(),
@@ -42,16 +46,44 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
   const read = requireScope('admin:read');
   const write = requireScope('admin:write');
+  const inTurn = createTurns();
 
   app.openapi(
     createRoute({
       method: 'get',
       path: '/keys',
+      summary: 'API keys',
       middleware: read,
-      responses: answers(z.array(keySchema), 'All keys, without their secrets'),
+      request: { query: z.object(pageQuery) },
+      responses: answers(
+        pageOf(keySchema, 'KeyPage'),
+        'All keys, revoked ones too, oldest first, without their secrets',
+      ),
     }),
-    async (c) =>
-      c.json(await audited(c, ports, { action: 'key.list', effect: () => ports.keys.list().map(publicKey) }), 200),
+    async (c) => {
+      const list = (): Page<KeyInfo> =>
+        pageFrom(ports.keys.list(), c.req.valid('query'), ({ createdAtMs, id }) => timePosition(createdAtMs, id));
+      const page = await audited(c, ports, { action: 'key.list', effect: list });
+      return c.json({ ...page, items: page.items.map(publicKey) }, 200);
+    },
+  );
+
+  const params = z.object({ id: z.string().min(1).max(64) });
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/keys/{id}',
+      summary: 'One API key',
+      middleware: read,
+      request: { params },
+      responses: answers(keySchema, 'The key, with the ETag that a change may name'),
+    }),
+    async (c) => {
+      const { id } = c.req.valid('param');
+      const key = await audited(c, ports, { action: 'key.read', args: { id }, effect: () => findKey(ports, id) });
+      c.header('etag', versionOf(key));
+      return c.json(publicKey(key), 200);
+    },
   );
 
   const createBody = z.object({
@@ -67,6 +99,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'post',
       path: '/keys',
+      summary: 'Make an API key',
       middleware: write,
       request: { body: { required: true, content: { 'application/json': { schema: createBody } } } },
       responses: answers(createdKeySchema, 'The new key; its secret is shown this once'),
@@ -90,13 +123,13 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
             ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
           });
         },
+        change: (key) => ({ operation: 'key.create', path: key.id, ...changedFields({}, grantsOf(key)) }),
         undo: (key) => ports.keys.revoke(key.id),
       });
       return c.json(publicCreatedKey(created), 200);
     },
   );
 
-  const params = z.object({ id: z.string().min(1).max(64) });
   const changeBody = z
     .object({
       name: z.string().trim().min(1).max(100).optional(),
@@ -111,6 +144,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'patch',
       path: '/keys/{id}',
+      summary: 'Change an API key',
       middleware: write,
       request: { params, body: { required: true, content: { 'application/json': { schema: changeBody } } } },
       responses: answers(keySchema, 'The key as it is from the next request on'),
@@ -120,19 +154,25 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       const asked = present(c.req.valid('json'));
       const { expires, ...others } = asked;
       const wanted: KeyChange = { ...others, ...(expires !== undefined && { expiresAtMs: endOf(expires, ports) }) };
-      const before = ports.keys.list().find((key) => key.id === id);
-      const changed = await audited(c, ports, {
+      const { after } = await audited(c, ports, {
         action: 'key.change',
         args: { id, ...asked },
-        effect: () => {
-          refuseUnknownNames(wanted, ports);
-          return ports.keys.change(id, wanted);
-        },
-        undo: async () => {
-          if (before !== undefined) await ports.keys.change(id, before);
-        },
+        effect: () =>
+          inTurn(async () => {
+            const before = findKey(ports, id);
+            requireMatch(c, versionOf(before));
+            refuseUnknownNames(wanted, ports);
+            return { before, after: await ports.keys.change(id, wanted) };
+          }),
+        change: ({ before, after: key }) => ({
+          operation: 'key.change',
+          path: id,
+          ...changedFields(grantsOf(before), grantsOf(key)),
+        }),
+        undo: ({ before }) => ports.keys.change(id, before),
       });
-      return c.json(publicKey(changed), 200);
+      c.header('etag', versionOf(after));
+      return c.json(publicKey(after), 200);
     },
   );
 
@@ -140,6 +180,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'delete',
       path: '/keys/{id}',
+      summary: 'Revoke an API key',
       middleware: write,
       request: { params },
       responses: answers(keySchema, 'The key, revoked from the next request on'),
@@ -149,8 +190,14 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       const revoked = await audited(c, ports, {
         action: 'key.revoke',
         args: { id },
-        effect: () => ports.keys.revoke(id),
+        effect: () =>
+          inTurn(() => {
+            requireMatch(c, versionOf(findKey(ports, id)));
+            return ports.keys.revoke(id);
+          }),
+        change: () => ({ operation: 'key.revoke', path: id, after: 'revoked' }),
       });
+      c.header('etag', versionOf(revoked));
       return c.json(publicKey(revoked), 200);
     },
   );
@@ -160,6 +207,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'post',
       path: '/keys/{id}/rotate',
+      summary: 'Replace an API key',
       middleware: write,
       request: { params, body: { required: true, content: { 'application/json': { schema: rotateBody } } } },
       responses: answers(createdKeySchema, 'The successor; the old key works until the overlap ends'),
@@ -171,13 +219,40 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       const created = await audited(c, ports, {
         action: 'key.rotate',
         args: { id, overlap },
-        effect: () => ports.keys.rotate(id, { overlapMs }),
+        effect: () => inTurn(() => ports.keys.rotate(id, { overlapMs })),
+        change: (key) => ({ operation: 'key.rotate', path: id, before: id, after: key.id }),
         undo: (key) => ports.keys.revoke(key.id),
       });
       return c.json(publicCreatedKey(created), 200);
     },
   );
   return app;
+}
+
+function findKey(ports: AdminPorts, id: string): KeyInfo {
+  const key = ports.keys.list().find((candidate) => candidate.id === id);
+  if (key !== undefined) return key;
+  throw new AppError('NOT_FOUND', `There is no key ${id}`, { hint: 'See "mem-agent keys list" for the ids' });
+}
+
+/** What a key is granted, without what happens to it: its use changes no version. */
+function grantsOf(key: KeyInfo): object {
+  const { name, kind, scopes, root, expiresAtMs, revokedAtMs, cloudConsent, cloudBudgetUsdPerMonth, policy } = key;
+  return {
+    name,
+    kind,
+    scopes,
+    root,
+    expiresAt: toIso(expiresAtMs),
+    revokedAt: toIso(revokedAtMs),
+    cloudConsent,
+    cloudBudgetUsdPerMonth,
+    policy,
+  };
+}
+
+function versionOf(key: KeyInfo): string {
+  return etagOf(grantsOf(key));
 }
 
 function publicKey(key: KeyInfo): z.infer<typeof keySchema> {

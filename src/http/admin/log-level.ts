@@ -13,6 +13,7 @@ export function createLogLevelRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'get',
       path: '/log-level',
+      summary: 'How much is logged',
       middleware: requireScope('admin:read'),
       responses: answers(answer, 'The level now'),
     }),
@@ -22,6 +23,7 @@ export function createLogLevelRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'put',
       path: '/log-level',
+      summary: 'Log more or less, until the next reload or start',
       middleware: requireScope('admin:write'),
       request: {
         body: { required: true, content: { 'application/json': { schema: z.object({ level: z.enum(LOG_LEVELS) }) } } },
@@ -31,7 +33,14 @@ export function createLogLevelRoutes(ports: AdminPorts): AdminApp {
     async (c) => {
       const { level } = c.req.valid('json');
       const { logLevel } = requireRunning(ports);
-      await audited(c, ports, { action: 'log.level', args: { level }, effect: () => logLevel.set(level) });
+      const before = logLevel.get();
+      await audited(c, ports, {
+        action: 'log.level',
+        args: { level },
+        effect: () => logLevel.set(level),
+        change: () => ({ operation: 'log.level', before, after: level }),
+        undo: async () => logLevel.set(before),
+      });
       return c.json({ level }, 200);
     },
   );

@@ -63,9 +63,11 @@ export function createStatusRoutes(ports: AdminPorts): AdminApp {
     }),
     async (c) => {
       const running = requireRunning(ports);
+      const before = ports.state();
       await audited(c, ports, {
         action: 'daemon.drain',
         effect: () => running.drain(`asked by ${c.get('principal').id}`),
+        change: () => ({ operation: 'daemon.drain', before, after: 'draining' }),
       });
       return c.json({ state: 'draining' }, 200);
     },

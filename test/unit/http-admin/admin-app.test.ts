@@ -16,6 +16,7 @@ const codeOf = async (response: Response): Promise<string> => ((await response.j
 const ROUTES: [method: string, path: string, scope: 'admin:read' | 'admin:write', body?: unknown][] = [
   ['GET', '/keys', 'admin:read'],
   ['POST', '/keys', 'admin:write', { name: 'n', scopes: ['agent'] }],
+  ['GET', '/keys/k_1', 'admin:read'],
   ['PATCH', '/keys/k_1', 'admin:write', { cloudConsent: true }],
   ['DELETE', '/keys/k_1', 'admin:write'],
   ['POST', '/keys/k_1/rotate', 'admin:write', {}],
@@ -95,19 +96,22 @@ test('a key is made after its intent, shown once, listed without its secret', as
   const revoked = await bodyOf(await app.request('/keys/k_1', { method: 'DELETE' }));
   assert.notEqual(revoked['revokedAt'], null);
   assert.deepEqual(
-    fake.events.map((event) => event.replace(' by k_caller over http', '')),
+    fake.events.map((event) => event.replace(/ (by|from) .*/, '')),
     [
       'intent key.create',
       'create k_1',
+      'key.create',
       'outcome ok',
       'intent key.list',
       'outcome ok',
       'intent key.rotate',
       'rotate k_1 7200000',
       'create k_2',
+      'key.rotate',
       'outcome ok',
       'intent key.revoke',
       'revoke k_1',
+      'key.revoke',
       'outcome ok',
     ],
   );
@@ -121,7 +125,12 @@ test('a change of a key is audited, and taken back when its outcome cannot be re
   const patch = (body: unknown): RequestInit => ({ ...post(body), method: 'PATCH' });
   const changed = await bodyOf(await app.request('/keys/k_1', patch({ cloudBudgetUsdPerMonth: 2 })));
   assert.deepEqual([changed['cloudConsent'], changed['cloudBudgetUsdPerMonth']], [true, 2]);
-  assert.deepEqual(fake.events.slice(-3), ['intent key.change by k_caller over http', 'change k_1', 'outcome ok']);
+  assert.deepEqual(fake.events.slice(-4), [
+    'intent key.change by k_caller over http',
+    'change k_1',
+    'key.change from {"cloudBudgetUsdPerMonth":5} to {"cloudBudgetUsdPerMonth":2}',
+    'outcome ok',
+  ]);
   assert.equal((await app.request('/keys/k_1', patch({}))).status, 400);
   assert.equal((await app.request('/keys', post({ name: 'n', cloudBudgetUsdPerMonth: -1 }))).status, 400);
   fake.audit.failFinish = true;

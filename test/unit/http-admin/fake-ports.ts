@@ -234,10 +234,15 @@ function record(seq: number): ReturnType<AdminPorts['audit']['tail']>[number] {
 }
 
 /** The admin app behind a guard that lets in one caller with these scopes, as the listeners do. */
-export function appFor(ports: AdminPorts, scopes: readonly Scope[]): AdminApp {
+export function appFor(
+  ports: AdminPorts,
+  scopes: readonly Scope[],
+  id = 'k_caller',
+  admin = createAdminApp(ports),
+): AdminApp {
   const principal: Principal = {
     kind: 'key',
-    id: 'k_caller',
+    id,
     name: 'caller',
     scopes: new Set(scopes),
     root: 'default',
@@ -249,6 +254,6 @@ export function appFor(ports: AdminPorts, scopes: readonly Scope[]): AdminApp {
     c.set('principal', principal);
     await next();
   });
-  app.route('/', createAdminApp(ports));
+  app.route('/', admin);
   return app;
 }
