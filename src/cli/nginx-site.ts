@@ -153,6 +153,9 @@ ${listen.join('\n')}
 
     access_log ${site.accessLog} mem_agent;
 
+    # A client of HTTP/2 may take the polite end of its connection for the failure of what it has just asked.
+    keepalive_requests 100000;
+
     # A slow client waits here, not in the daemon; what it sends stays in memory and is never written to a disk.
     client_header_timeout 10s;
     client_body_timeout 10s;
