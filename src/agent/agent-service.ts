@@ -1,6 +1,7 @@
 // The agent as the listeners see it: takes a question, waits for a place, runs, and can be drained.
 // Guarantees: the deadline counts from the moment the question arrived, waiting included; an answer that somebody else's run
 // gives (where the operator allows that) needs no place.
+import { accountOf, type Principal } from '../auth/principal.ts';
 import { AppError } from '../lib/app-error.ts';
 import { runAgent } from './loop.ts';
 import type { AgentPorts, AgentRequest, AgentResult, TurnFacts } from './ports.ts';
@@ -59,8 +60,9 @@ export class AgentService implements AsyncDisposable {
   }
 
   /** Why a question of this principal would be refused now, or null; counted as a refusal. */
-  refusalOf(principalId: string): AppError | null {
-    const refusal = this.#queue.refusalOf(principalId) ?? this.#ports.backend.refusal?.() ?? null;
+  refusalOf(principal: Principal): AppError | null {
+    const refusal =
+      this.#queue.refusalOf(accountOf(principal), maxRunsOf(principal)) ?? this.#ports.backend.refusal?.() ?? null;
     if (refusal !== null) this.#ports.onQueueRejected?.(refusal.code.toLowerCase());
     return refusal;
   }
@@ -106,18 +108,18 @@ export class AgentService implements AsyncDisposable {
       return runAgent(own, { ...this.#ports, options, onTurn });
     };
     if (this.#answers === null) {
-      using _place = await this.#enter(request.principal.id, signal, deadlineAtMs);
+      using _place = await this.#enter(request.principal, signal, deadlineAtMs);
       return await run(bounded);
     }
     using scope = new RunScope(signal, deadlineAtMs, this.#ports.clock);
     const known = await this.#answers.find(bounded, scope);
     if (known !== null) return known;
-    using _place = await this.#enter(request.principal.id, signal, deadlineAtMs);
+    using _place = await this.#enter(request.principal, signal, deadlineAtMs);
     // Somebody may have asked the same while this one waited.
     return await this.#answers.findOrRun(bounded, scope, run);
   }
 
-  async #enter(principalId: string, signal: AbortSignal, deadlineAtMs: number): Promise<Disposable> {
+  async #enter(principal: Principal, signal: AbortSignal, deadlineAtMs: number): Promise<Disposable> {
     const waiting = new AbortController();
     const tooLate = new AppError('DEADLINE_EXCEEDED', 'The question waited too long for its turn', {
       hint: 'Try again later, or raise agent.max_concurrent_runs',
@@ -125,7 +127,8 @@ export class AgentService implements AsyncDisposable {
     const remainingMs = Math.min(2_147_483_647, Math.max(0, deadlineAtMs - this.#ports.clock.monotonicMs()));
     const timer = setTimeout(() => waiting.abort(tooLate), remainingMs);
     try {
-      return await this.#queue.enter(principalId, AbortSignal.any([signal, waiting.signal]));
+      const either = AbortSignal.any([signal, waiting.signal]);
+      return await this.#queue.enter(accountOf(principal), either, maxRunsOf(principal));
     } catch (error) {
       if (error instanceof AppError) this.#ports.onQueueRejected?.(error.code.toLowerCase());
       throw error;
@@ -137,4 +140,8 @@ export class AgentService implements AsyncDisposable {
   #stop(): void {
     this.#stopping.abort(new AppError('DRAINING', 'mem-agent is shutting down', { hint: 'Try again in a moment' }));
   }
+}
+
+function maxRunsOf({ policy }: Principal): number | undefined {
+  return policy?.limits?.concurrentRuns;
 }

@@ -1,6 +1,6 @@
 // Who may run now: a fixed number of runs, a bounded queue, and rounds taken by principals rather than by calls.
 // Guarantees: however many runs a principal has in progress or waiting, another's single one gets the next free place; no
-// principal fills the queue alone; what is full refuses at once, with a time to come back.
+// principal fills the queue alone, or has more places than it may; what is full refuses at once, with a time to come back.
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 
@@ -24,6 +24,8 @@ export interface QueueFigures {
 
 interface Waiting {
   principalId: string;
+  /** How many places its principal may have at once. */
+  maxRuns: number;
   sinceMs: number;
   admit(): void;
   refuse(error: AppError): void;
@@ -45,6 +47,7 @@ export class RunQueue {
   readonly #waiting = new Map<string, Waiting[]>();
   /** The round in which a principal may have its next place; each place that it gets costs one. */
   readonly #nextRounds = new Map<string, number>();
+  readonly #runningOf = new Map<string, number>();
   /** Of the place given last. Who comes after a while begins here: a pause earns nothing, and costs nothing. */
   #round = 0;
   #queued = 0;
@@ -83,14 +86,14 @@ export class RunQueue {
   }
 
   /** Resolves with a place, given back by disposing of it. Errors: QUEUE_FULL, DRAINING, CANCELLED. */
-  async enter(principalId: string, signal: AbortSignal): Promise<Disposable> {
+  async enter(principalId: string, signal: AbortSignal, maxRuns = Infinity): Promise<Disposable> {
     if (this.#isClosed) throw draining();
     if (signal.aborted) throw cancelled(signal);
     const sinceMs = this.#clock.monotonicMs();
-    if (this.#isFree()) this.#take(principalId);
-    else await this.#wait(principalId, signal, sinceMs);
+    if (this.#isFree(principalId, maxRuns)) this.#take(principalId);
+    else await this.#wait(principalId, signal, maxRuns, sinceMs);
     this.#onWait?.(this.#clock.monotonicMs() - sinceMs);
-    return this.#place();
+    return this.#place(principalId);
   }
 
   /** Refuses everyone who waits and whoever comes; runs that have a place finish. */
@@ -103,9 +106,9 @@ export class RunQueue {
   }
 
   /** Why `enter` would refuse now, or null: for who must know before an answer has begun. */
-  refusalOf(principalId: string): AppError | null {
+  refusalOf(principalId: string, maxRuns = Infinity): AppError | null {
     if (this.#isClosed) return draining();
-    if (this.#isFree()) return null;
+    if (this.#isFree(principalId, maxRuns)) return null;
     const { maxQueuedRuns, maxQueuedRunsPerPrincipal = maxQueuedRuns } = this.#options;
     const own = this.#waiting.get(principalId)?.length ?? 0;
     if (own > 0 && own >= maxQueuedRunsPerPrincipal) {
@@ -116,8 +119,15 @@ export class RunQueue {
     return queueFull('Too many questions are waiting already', this.#retryAfterS(own));
   }
 
-  #isFree(): boolean {
-    return this.#running < this.#options.maxConcurrentRuns && this.#queued === 0;
+  /** Those who wait come first, unless they wait for places of their own. */
+  #isFree(principalId: string, maxRuns: number): boolean {
+    if (this.#running >= this.#options.maxConcurrentRuns) return false;
+    if (this.#waiting.has(principalId) || !this.#mayRun(principalId, maxRuns)) return false;
+    return this.#queued === 0 || this.#nextWaiting() === undefined;
+  }
+
+  #mayRun(principalId: string, maxRuns: number): boolean {
+    return (this.#runningOf.get(principalId) ?? 0) < maxRuns;
   }
 
   /** How long until one more of a principal with so many waiting may have its place. */
@@ -127,12 +137,13 @@ export class RunQueue {
     return Math.max(1, Math.min(300, Math.ceil((rounds * this.#typicalRunMs) / 1000)));
   }
 
-  #wait(principalId: string, signal: AbortSignal, sinceMs: number): Promise<void> {
-    const refusal = this.refusalOf(principalId);
+  #wait(principalId: string, signal: AbortSignal, maxRuns: number, sinceMs: number): Promise<void> {
+    const refusal = this.refusalOf(principalId, maxRuns);
     if (refusal !== null) throw refusal;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting: Waiting = {
       principalId,
+      maxRuns,
       sinceMs,
       admit: () => {
         signal.removeEventListener('abort', onAbort);
@@ -155,7 +166,7 @@ export class RunQueue {
     return promise;
   }
 
-  #place(): Disposable {
+  #place(principalId: string): Disposable {
     const startedMs = this.#clock.monotonicMs();
     let isFree = false;
     return {
@@ -165,17 +176,17 @@ export class RunQueue {
         const tookMs = this.#clock.monotonicMs() - startedMs;
         this.#typicalRunMs += ESTIMATE_WEIGHT * (tookMs - this.#typicalRunMs);
         this.#running -= 1;
+        const own = (this.#runningOf.get(principalId) ?? 0) - 1;
+        if (own > 0) this.#runningOf.set(principalId, own);
+        else this.#runningOf.delete(principalId);
         this.#admitNext();
       },
     };
   }
 
+  /** A place given back lets at most one more in: a free one that nobody could take is still nobody's. */
   #admitNext(): void {
-    let next: { principalId: string; queue: Waiting[]; round: number } | undefined;
-    for (const [principalId, queue] of this.#waiting) {
-      const round = this.#roundOf(principalId);
-      if (next === undefined || round < next.round) next = { principalId, queue, round };
-    }
+    const next = this.#nextWaiting();
     const waiting = next?.queue.shift();
     if (next === undefined || waiting === undefined) return;
     this.#waiting.delete(next.principalId);
@@ -185,12 +196,24 @@ export class RunQueue {
     waiting.admit();
   }
 
+  /** Whose turn it is among those who may have one more place. */
+  #nextWaiting(): { principalId: string; queue: Waiting[]; round: number } | undefined {
+    let next: { principalId: string; queue: Waiting[]; round: number } | undefined;
+    for (const [principalId, queue] of this.#waiting) {
+      if (!this.#mayRun(principalId, queue[0]?.maxRuns ?? 0)) continue;
+      const round = this.#roundOf(principalId);
+      if (next === undefined || round < next.round) next = { principalId, queue, round };
+    }
+    return next;
+  }
+
   #roundOf(principalId: string): number {
     return Math.max(this.#round, this.#nextRounds.get(principalId) ?? 0);
   }
 
   #take(principalId: string): void {
     this.#running += 1;
+    this.#runningOf.set(principalId, (this.#runningOf.get(principalId) ?? 0) + 1);
     this.#round = this.#roundOf(principalId);
     this.#nextRounds.set(principalId, this.#round + 1);
     if (this.#nextRounds.size <= REMEMBERED_PRINCIPALS) return;

@@ -82,7 +82,7 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
         onProgress: ({ message }) => onProgress(message),
       });
     },
-    agentRefusal: (principal) => agent.refusalOf(principal.id),
+    agentRefusal: (principal) => agent.refusalOf(principal),
     health: () => board.components(),
     metrics: () => metrics.render(),
     isReady: () => state.current === 'ready',

@@ -64,13 +64,13 @@ test('one after another, the surplus refused', async () => {
   const second = service.ask({ ...ask(), principal: { ...localPrincipal, id: 'b' } });
   const third = service.ask({ ...ask(), principal: { ...localPrincipal, id: 'b' } });
   await assert.rejects(third, { code: 'QUEUE_FULL' });
-  assert.equal(service.refusalOf('b')?.code, 'QUEUE_FULL');
+  assert.equal(service.refusalOf({ ...localPrincipal, id: 'b' })?.code, 'QUEUE_FULL');
   assert.deepEqual([service.queueDepth, service.activeRuns], [1, 1]);
   gate.resolve();
   assert.deepEqual([(await first).reply, (await second).reply], ['first', 'second']);
   assert.equal(waits.length, 2);
   assert.deepEqual(rejected, ['queue_full', 'queue_full']);
-  assert.equal(service.refusalOf('b'), null);
+  assert.equal(service.refusalOf({ ...localPrincipal, id: 'b' }), null);
   assert.deepEqual([service.queueDepth, service.activeRuns], [0, 0]);
   await service[Symbol.asyncDispose]();
 });

@@ -124,3 +124,73 @@ test('closed: waiters and newcomers are refused, waits are reported', async () =
   queue.close();
   await assert.rejects(queue.enter('a', signal), { code: 'DRAINING' });
 });
+
+test('a principal with a limit of its own waits for its own places; nobody waits behind it', async () => {
+  const queue = new RunQueue({ maxConcurrentRuns: 3, maxQueuedRuns: 10 }, clockAt());
+  const admitted: string[] = [];
+  const places = new Map<string, Disposable>();
+  const enter = async (principal: string, label: string, maxRuns?: number): Promise<void> => {
+    places.set(label, await queue.enter(principal, signal, maxRuns));
+    admitted.push(label);
+  };
+  const leave = async (label: string): Promise<void> => {
+    places.get(label)?.[Symbol.dispose]();
+    await settle();
+  };
+  const all = [enter('few', 'f1', 1), enter('few', 'f2', 1), enter('few', 'f3', 1), enter('other', 'o1')];
+  await settle();
+  assert.deepEqual(admitted, ['f1', 'o1'], 'one place is free, and the waiting ones may not have it');
+  assert.deepEqual([queue.depth, queue.running], [2, 2]);
+  assert.equal(queue.refusalOf('other'), null);
+  await leave('o1');
+  assert.deepEqual(admitted, ['f1', 'o1']);
+  await leave('f1');
+  assert.deepEqual(admitted, ['f1', 'o1', 'f2']);
+  all.push(enter('other', 'o2'), enter('other', 'o3'), enter('other', 'o4'));
+  await settle();
+  assert.deepEqual(admitted.slice(3), ['o2', 'o3']);
+  await leave('f2');
+  assert.deepEqual(admitted.slice(5), ['f3'], 'the first of its round');
+  await leave('f3');
+  await Promise.all(all);
+  for (const place of places.values()) place[Symbol.dispose]();
+  assert.deepEqual([queue.depth, queue.running], [0, 0]);
+});
+
+test('no order of comings and goings gives a principal more than it may, loses a place, or leaves one idle', async () => {
+  const queue = new RunQueue({ maxConcurrentRuns: 4, maxQueuedRuns: 1000 }, clockAt());
+  const caps: Record<string, number> = { a: 1, b: 2, c: Infinity };
+  const running: Record<string, number> = { a: 0, b: 0, c: 0 };
+  const waiting: Record<string, number> = { a: 0, b: 0, c: 0 };
+  const places: { name: string; place: Disposable }[] = [];
+  let state = 42;
+  const next = (below: number): number => {
+    state = (state * 48_271) % 2_147_483_647;
+    return (state >>> 8) % below;
+  };
+  for (let step = 0; step < 3000; step += 1) {
+    if (queue.depth < 20 && next(2) === 0) {
+      const name = ['a', 'b', 'c'][next(3)] ?? 'c';
+      waiting[name] = (waiting[name] ?? 0) + 1;
+      void queue.enter(name, signal, caps[name]).then((place) => {
+        waiting[name] = (waiting[name] ?? 0) - 1;
+        running[name] = (running[name] ?? 0) + 1;
+        places.push({ name, place });
+      });
+    } else {
+      const [left] = places.splice(next(Math.max(1, places.length)), 1);
+      if (left !== undefined) {
+        running[left.name] = (running[left.name] ?? 0) - 1;
+        left.place[Symbol.dispose]();
+      }
+    }
+    await settle();
+    for (const [name, count] of Object.entries(running)) assert.ok(count <= (caps[name] ?? 0), `${name}: ${count}`);
+    const total = Object.values(running).reduce((sum, count) => sum + count, 0);
+    assert.equal(queue.running, total);
+    const couldRun = Object.keys(caps).some(
+      (name) => (waiting[name] ?? 0) > 0 && (running[name] ?? 0) < (caps[name] ?? 0),
+    );
+    assert.ok(total === 4 || !couldRun, 'a place is free and somebody waits who may have it');
+  }
+});
