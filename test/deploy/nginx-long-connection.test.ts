@@ -15,11 +15,11 @@ async function answeredBeforeGoaway(withLimit: boolean): Promise<number> {
     withLimit ? site : site.replace(/^ *keepalive_requests .*\n/m, ''),
   );
   const session = connect(`https://localhost:${nginx.port}`, { ca: nginx.certificate });
-  let isEnding = false;
-  session.on('goaway', () => (isEnding = true));
+  const ending = new AbortController();
+  session.on('goaway', () => ending.abort());
   let answered = 0;
   try {
-    while (answered < REQUESTS && !isEnding) {
+    while (answered < REQUESTS && !ending.signal.aborted) {
       const stream = session.request({ ':path': '/health' });
       stream.resume();
       await once(stream, 'end');
