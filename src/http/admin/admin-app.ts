@@ -16,6 +16,7 @@ import { createLeasesRoutes } from './leases.ts';
 import { createLogLevelRoutes } from './log-level.ts';
 import { createModelsRoutes } from './models.ts';
 import { createNotesRoutes } from './notes.ts';
+import { openApiDocument, type OpenApiDocument } from './openapi-document.ts';
 import { createRootsRoutes } from './roots.ts';
 import { createRunsRoutes } from './runs.ts';
 import { createStatusRoutes } from './status.ts';
@@ -64,11 +65,8 @@ function mountRoutes(app: AdminApp, ports: AdminPorts, options: AdminAppOptions)
     createEventsRoutes,
   ];
   for (const create of resources) app.route('/', create(ports));
-  app.doc('/openapi.json', {
-    openapi: '3.0.3',
-    info: { title: 'mem-agent admin API', version: ports.version },
-    servers: [{ url: '/admin/v1' }],
-  });
+  let document: OpenApiDocument | undefined;
+  app.get('/openapi.json', (c) => c.json((document ??= openApiDocument(app, ports.version))));
   app.onError((error, c) =>
     answerError(asInputError(error), c, (appError, requestId) => options.onServerError?.(appError, requestId)),
   );

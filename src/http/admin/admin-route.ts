@@ -28,11 +28,22 @@ const PROBLEM_RESPONSES = {
   400: { description: 'The input is wrong', content: problemContent },
   401: { description: 'No valid key', content: problemContent },
   403: { description: 'The key lacks the scope', content: problemContent },
+  429: { description: 'Too much for now; Retry-After says when again', content: problemContent },
   503: { description: 'The audit cannot be written, or the daemon drains; nothing was done', content: problemContent },
 } as const;
 
+/** What a route wants of its caller, for the guard and for OpenAPI at once; spread into `createRoute`. */
+export function needs(...scopes: readonly Scope[]): {
+  middleware: MiddlewareHandler<HttpEnv>;
+  security: { [SECURITY_SCHEME]: string[] }[];
+} {
+  return { middleware: requireScope(...scopes), security: [{ [SECURITY_SCHEME]: [...scopes] }] };
+}
+
+export const SECURITY_SCHEME = 'apiKey';
+
 /** Throws UNAUTHENTICATED when no guard in front has set a caller: the admin app is never open by mistake. */
-export function requireScope(...scopes: readonly Scope[]): MiddlewareHandler<HttpEnv> {
+function requireScope(...scopes: readonly Scope[]): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     const principal: HttpEnv['Variables']['principal'] | undefined = c.get('principal');
     if (principal === undefined)
@@ -50,6 +61,19 @@ export function answers<S extends z.ZodType>(
   description: string,
 ): typeof PROBLEM_RESPONSES & { 200: { description: string; content: { 'application/json': { schema: S } } } } {
   return { 200: { description, content: { 'application/json': { schema } } }, ...PROBLEM_RESPONSES };
+}
+
+/** The `responses` of a route that answers line by line, or as JSON when that is asked for; the handler makes its own Response. */
+export function streams(
+  mediaType: string,
+  description: string,
+  json?: z.ZodType,
+): typeof PROBLEM_RESPONSES & { 200: { description: string } } {
+  const content = {
+    ...(json !== undefined && { 'application/json': { schema: json } }),
+    [mediaType]: { schema: z.string() },
+  };
+  return { 200: Object.assign({ description }, { content }), ...PROBLEM_RESPONSES };
 }
 
 /** An app whose input errors are answered as everything else is: a code and what to do. */

@@ -3,12 +3,37 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { AuditRecord } from '../../audit/audit-record.ts';
 import type { AuditQuery } from '../../audit/search-audit.ts';
 import { parseInstant } from '../../lib/instant.ts';
-import { answers, createAdminRouter, isoTime, requireScope, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, isoTime, needs, streams, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { ndjsonResponse } from './ndjson.ts';
 
+const text = z.string().nullable();
 const record = z
-  .looseObject({ seq: z.number(), time: isoTime, kind: z.string(), action: z.string() })
+  .object({
+    seq: z.number(),
+    time: isoTime,
+    timeMs: z.number(),
+    callId: z.string(),
+    requestId: z.string(),
+    kind: z.string().openapi({ example: 'intent' }),
+    actorKind: z.string(),
+    actorId: z.string(),
+    transport: z.string(),
+    action: z.string().openapi({ example: 'tool.fetch' }),
+    root: text,
+    operation: text,
+    path: text,
+    before: text,
+    after: text,
+    argsDigest: text,
+    replyDigest: text,
+    content: text,
+    outcome: text,
+    code: text,
+    durationMs: z.number().nullable(),
+    prevHash: z.string(),
+    hash: z.string(),
+  })
   .openapi('AuditRecord');
 const page = z.object({ items: z.array(record), nextCursor: z.string().nullable() }).openapi('AuditPage');
 const verdict = z
@@ -38,13 +63,14 @@ const searchQuery = z.object({
 
 export function createAuditRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
-  const read = requireScope('admin:read');
+  const read = needs('admin:read');
 
   app.openapi(
     createRoute({
       method: 'get',
       path: '/audit',
-      middleware: read,
+      summary: 'Search the audit',
+      ...read,
       request: { query: searchQuery },
       responses: answers(page, 'What fits, the newest first. A page may be short: only nextCursor null is the end'),
     }),
@@ -58,7 +84,8 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'get',
       path: '/audit/verify',
-      middleware: read,
+      summary: 'Prove the audit chain',
+      ...read,
       responses: answers(verdict, 'Whether the chain is whole'),
     }),
     async (c) => c.json(await ports.audit.verify(), 200),
@@ -69,9 +96,10 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'get',
       path: '/audit/export',
-      middleware: read,
+      summary: 'All audit records',
+      ...read,
       request: { query: exportQuery },
-      responses: { 200: { description: 'application/x-ndjson, one record a line' } },
+      responses: streams('application/x-ndjson', 'One record a line'),
     }),
     (c) => {
       const { from, ...range } = c.req.valid('query');

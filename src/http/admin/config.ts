@@ -1,7 +1,7 @@
 // /config: what is configured and why (masked), and reload. A reload that fails changes nothing.
 import { createRoute, z } from '@hono/zod-openapi';
 import type { SettingValue } from '../../config/config-key.ts';
-import { answers, createAdminRouter, requireScope, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, needs, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { audited, requireRunning } from './audited.ts';
 
@@ -17,7 +17,8 @@ export function createConfigRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'get',
       path: '/config',
-      middleware: requireScope('admin:read'),
+      summary: 'The configuration',
+      ...needs('admin:read'),
       responses: answers(z.array(setting), 'Every key, its value (secrets masked) and the source that won'),
     }),
     async (c) =>
@@ -34,7 +35,8 @@ export function createConfigRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'post',
       path: '/config/reload',
-      middleware: requireScope('admin:write'),
+      summary: 'Read the configuration again',
+      ...needs('admin:write'),
       responses: answers(reloaded, 'What was applied and what needs a restart'),
     }),
     async (c) => {

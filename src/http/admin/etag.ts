@@ -1,8 +1,14 @@
 // Versions of what can be changed: ETag on the way out, If-Match on the way in, so that nobody overwrites what they have not
 // seen. Guarantee: between the look at the version and the change no other change of this daemon comes.
 import { hash } from 'node:crypto';
+import { z } from '@hono/zod-openapi';
 import { AppError } from '../../lib/app-error.ts';
 import type { HttpContext } from '../env.ts';
+
+/** `request.headers` of a route that changes something with a version. */
+export const ifMatch = z.object({
+  'if-match': z.string().max(1000).optional().openapi({ description: 'The ETag that was read; left out, any version' }),
+});
 
 /** The same for the same content, whoever serves it. */
 export function etagOf(content: unknown): string {

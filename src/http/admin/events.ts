@@ -2,7 +2,7 @@
 // Guarantees: the stream ends with its client, when the daemon drains, and after ten minutes, so that a revoked key does
 // not listen for ever (a browser connects again by itself); a slow reader misses events, never holds anything up.
 import { createRoute, z } from '@hono/zod-openapi';
-import { answers, createAdminRouter, isoTime, requireScope, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, isoTime, needs, streams, type AdminApp } from './admin-route.ts';
 import type { AdminPorts, RunningPorts } from './admin-ports.ts';
 import { requireRunning } from './audited.ts';
 import { openStream } from './open-stream.ts';
@@ -29,13 +29,13 @@ const minuteSchema = z
 
 export function createEventsRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
-  const read = requireScope('admin:read');
+  const read = needs('admin:read');
   app.openapi(
     createRoute({
       method: 'get',
       path: '/metrics/history',
       summary: 'Figures of the last three hours',
-      middleware: read,
+      ...read,
       responses: answers(
         z.object({ minutes: z.array(minuteSchema) }).openapi('MetricsHistory'),
         'One row a minute, the running one last; none from before the start',
@@ -51,14 +51,8 @@ export function createEventsRoutes(ports: AdminPorts): AdminApp {
       summary: 'What changes now, as server-sent events',
       description:
         'Each event is named and holds JSON. `status`: state and components, when they change. `runs`: the questions in flight, when they change. `figures`: the running minute, and who runs and waits now, each second.',
-      middleware: read,
-      responses: {
-        ...answers(z.string(), 'text/event-stream, open until the client or the daemon goes'),
-        200: {
-          description: 'text/event-stream, open until the client or the daemon goes',
-          content: { 'text/event-stream': { schema: z.string() } },
-        },
-      },
+      ...read,
+      responses: streams('text/event-stream', 'Open until the client or the daemon goes'),
     }),
     (c) => {
       const running = requireRunning(ports);

@@ -7,19 +7,22 @@ import { SCOPES } from '../../auth/principal.ts';
 import type { CreatedKey, KeyInfo } from '../../auth/open-key-store.ts';
 import { AppError } from '../../lib/app-error.ts';
 import { parseDuration } from '../../lib/duration.ts';
-import { answers, createAdminRouter, isoTime, requireScope, toIso, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, isoTime, needs, toIso, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { audited } from './audited.ts';
 import { changedFields } from './changed-fields.ts';
-import { createTurns, etagOf, requireMatch } from './etag.ts';
+import { createTurns, etagOf, ifMatch, requireMatch } from './etag.ts';
 import { refuseUnknownNames } from './known-names.ts';
 import { pageFrom, pageOf, pageQuery, timePosition, type Page } from './paging.ts';
 
+const scope = z.enum(SCOPES).openapi('Scope');
+// Made again here: what was made before the OpenAPI library was loaded can't be named in the document.
+const policy = z.strictObject(policySchema.shape).openapi('Policy');
 const keyFields = {
   id: z.string(),
   name: z.string(),
   kind: z.enum(['client', 'admin']),
-  scopes: z.array(z.enum(SCOPES)),
+  scopes: z.array(scope),
   root: z.string(),
   state: z.enum(['active', 'expired', 'revoked', 'unusable']),
   createdAt: isoTime,
@@ -29,7 +32,7 @@ const keyFields = {
   rotatedFrom: z.string().nullable(),
   cloudConsent: z.boolean(),
   cloudBudgetUsdPerMonth: z.number(),
-  policy: policySchema,
+  policy,
 };
 const keySchema = z.object(keyFields).openapi('Key');
 const createdKeySchema = z.object({ ...keyFields, key: z.string() }).openapi('CreatedKey');
@@ -38,14 +41,14 @@ const grantFields = {
   cloudConsent: z.boolean().optional(),
   cloudBudgetUsdPerMonth: z.number().optional(),
   /** What it may do beyond its scopes; in a change it replaces the one before as a whole. */
-  policy: policySchema.optional(),
+  policy: policy.optional(),
 };
 const duration = z.string().openapi({ example: '90d' });
 
 export function createKeysRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
-  const read = requireScope('admin:read');
-  const write = requireScope('admin:write');
+  const read = needs('admin:read');
+  const write = needs('admin:write');
   const inTurn = createTurns();
 
   app.openapi(
@@ -53,7 +56,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       method: 'get',
       path: '/keys',
       summary: 'API keys',
-      middleware: read,
+      ...read,
       request: { query: z.object(pageQuery) },
       responses: answers(
         pageOf(keySchema, 'KeyPage'),
@@ -74,7 +77,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       method: 'get',
       path: '/keys/{id}',
       summary: 'One API key',
-      middleware: read,
+      ...read,
       request: { params },
       responses: answers(keySchema, 'The key, with the ETag that a change may name'),
     }),
@@ -87,10 +90,10 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
   );
 
   const createBody = z.object({
-    name: z.string().trim().min(1).max(100),
+    name: z.string().trim().min(1).max(100).openapi({ example: 'claude laptop' }),
     kind: z.enum(KEY_KINDS).optional(),
     /** Left out: what a key of this kind usually has. */
-    scopes: z.array(z.enum(SCOPES)).min(1).optional(),
+    scopes: z.array(scope).min(1).optional(),
     root: z.string().min(1).max(64).default('default'),
     expires: duration.optional(),
     ...grantFields,
@@ -100,7 +103,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       method: 'post',
       path: '/keys',
       summary: 'Make an API key',
-      middleware: write,
+      ...write,
       request: { body: { required: true, content: { 'application/json': { schema: createBody } } } },
       responses: answers(createdKeySchema, 'The new key; its secret is shown this once'),
     }),
@@ -133,7 +136,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
   const changeBody = z
     .object({
       name: z.string().trim().min(1).max(100).optional(),
-      scopes: z.array(z.enum(SCOPES)).min(1).optional(),
+      scopes: z.array(scope).min(1).optional(),
       root: z.string().min(1).max(64).optional(),
       /** From now on; null for a key without an end. */
       expires: duration.nullable().optional(),
@@ -145,8 +148,12 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       method: 'patch',
       path: '/keys/{id}',
       summary: 'Change an API key',
-      middleware: write,
-      request: { params, body: { required: true, content: { 'application/json': { schema: changeBody } } } },
+      ...write,
+      request: {
+        params,
+        headers: ifMatch,
+        body: { required: true, content: { 'application/json': { schema: changeBody } } },
+      },
       responses: answers(keySchema, 'The key as it is from the next request on'),
     }),
     async (c) => {
@@ -181,8 +188,8 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       method: 'delete',
       path: '/keys/{id}',
       summary: 'Revoke an API key',
-      middleware: write,
-      request: { params },
+      ...write,
+      request: { params, headers: ifMatch },
       responses: answers(keySchema, 'The key, revoked from the next request on'),
     }),
     async (c) => {
@@ -208,7 +215,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       method: 'post',
       path: '/keys/{id}/rotate',
       summary: 'Replace an API key',
-      middleware: write,
+      ...write,
       request: { params, body: { required: true, content: { 'application/json': { schema: rotateBody } } } },
       responses: answers(createdKeySchema, 'The successor; the old key works until the overlap ends'),
     }),

@@ -1,7 +1,7 @@
 // /leases: a response that stays open as long as a client is attached; a daemon that stdio started lives while one is.
 // Guarantees: a lease ends when its connection does, whoever closes it, and never holds up a drain.
 import { createRoute } from '@hono/zod-openapi';
-import { createAdminRouter, requireScope, type AdminApp } from './admin-route.ts';
+import { createAdminRouter, needs, streams, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { requireRunning } from './audited.ts';
 import { openStream } from './open-stream.ts';
@@ -12,12 +12,9 @@ export function createLeasesRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'get',
       path: '/leases',
-      middleware: requireScope('admin:read'),
-      responses: {
-        200: {
-          description: 'application/x-ndjson, open until the client or the daemon goes',
-        },
-      },
+      summary: 'Keep the daemon while attached',
+      ...needs('admin:read'),
+      responses: streams('application/x-ndjson', 'Open until the client or the daemon goes'),
     }),
     (c) => {
       const { leases } = requireRunning(ports);

@@ -1,7 +1,7 @@
 // /log-level: read and change how much the running daemon logs; back to the configured level at the next reload or start.
 import { createRoute, z } from '@hono/zod-openapi';
 import { LOG_LEVELS } from '../../telemetry/create-logger.ts';
-import { answers, createAdminRouter, requireScope, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, needs, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { audited, requireRunning } from './audited.ts';
 
@@ -14,7 +14,7 @@ export function createLogLevelRoutes(ports: AdminPorts): AdminApp {
       method: 'get',
       path: '/log-level',
       summary: 'How much is logged',
-      middleware: requireScope('admin:read'),
+      ...needs('admin:read'),
       responses: answers(answer, 'The level now'),
     }),
     (c) => c.json({ level: requireRunning(ports).logLevel.get() }, 200),
@@ -24,7 +24,7 @@ export function createLogLevelRoutes(ports: AdminPorts): AdminApp {
       method: 'put',
       path: '/log-level',
       summary: 'Log more or less, until the next reload or start',
-      middleware: requireScope('admin:write'),
+      ...needs('admin:write'),
       request: {
         body: { required: true, content: { 'application/json': { schema: z.object({ level: z.enum(LOG_LEVELS) }) } } },
       },

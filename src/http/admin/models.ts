@@ -2,7 +2,7 @@
 // Guarantee: one backend that is slow or down does not keep the others from being shown.
 import { createRoute, z } from '@hono/zod-openapi';
 import { AppError, toAppError } from '../../lib/app-error.ts';
-import { answers, createAdminRouter, requireScope, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, needs, type AdminApp } from './admin-route.ts';
 import type { AdminPorts, BackendInfo, ModelsPort } from './admin-ports.ts';
 import { audited, requireRunning } from './audited.ts';
 
@@ -49,7 +49,8 @@ export function createModelsRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'get',
       path: '/models',
-      middleware: requireScope('admin:read'),
+      summary: 'Who may answer',
+      ...needs('admin:read'),
       responses: answers(z.array(backend), 'Every backend and the models it offers'),
     }),
     async (c) => {
@@ -64,7 +65,8 @@ export function createModelsRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'post',
       path: '/models/test',
-      middleware: requireScope('admin:write'),
+      summary: 'Ask the models a tiny question',
+      ...needs('admin:write'),
       request: { body: { required: true, content: { 'application/json': { schema: testBody } } } },
       responses: answers(z.array(tested), 'What each backend, or the named one, made of a tiny question'),
     }),

@@ -4,7 +4,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Principal } from '../../auth/principal.ts';
 import { AppError } from '../../lib/app-error.ts';
 import type { MemoryRoot } from '../../memory/memory-root.ts';
-import { answers, createAdminRouter, isoTime, requireScope, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, isoTime, needs, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { audited } from './audited.ts';
 import { pageFrom, pageOf, pageQuery } from './paging.ts';
@@ -25,14 +25,14 @@ const MAX_HITS = 100;
 
 export function createNotesRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
-  const read = requireScope('admin:read', 'memory:read');
+  const read = needs('admin:read', 'memory:read');
 
   app.openapi(
     createRoute({
       method: 'get',
       path: '/notes',
       summary: 'Notes of a root',
-      middleware: read,
+      ...read,
       request: { query: z.object({ root: rootName, prefix: z.string().max(400).default(''), ...pageQuery }) },
       responses: answers(pageOf(noteSchema, 'NotePage'), 'By path'),
     }),
@@ -63,7 +63,7 @@ export function createNotesRoutes(ports: AdminPorts): AdminApp {
       method: 'get',
       path: '/notes/content',
       summary: 'One note',
-      middleware: read,
+      ...read,
       request: { query: z.object({ root: rootName, path: z.string().min(1).max(1000) }) },
       responses: answers(contentSchema, 'Its text as it is on the disk; the ETag is its version'),
     }),
@@ -85,7 +85,7 @@ export function createNotesRoutes(ports: AdminPorts): AdminApp {
       method: 'get',
       path: '/notes/search',
       summary: 'Search the notes',
-      middleware: read,
+      ...read,
       request: {
         query: z.object({
           root: rootName,

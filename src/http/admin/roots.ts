@@ -1,7 +1,7 @@
 // /roots: the memory roots, where each is, how big, and whether its index is whole.
 import { createRoute, z } from '@hono/zod-openapi';
 import type { MemoryRoot } from '../../memory/memory-root.ts';
-import { answers, createAdminRouter, requireScope, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, needs, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { pageFrom, pageOf, pageQuery } from './paging.ts';
 
@@ -26,7 +26,7 @@ export function createRootsRoutes(ports: AdminPorts): AdminApp {
       method: 'get',
       path: '/roots',
       summary: 'Memory roots',
-      middleware: requireScope('admin:read'),
+      ...needs('admin:read'),
       request: { query: z.object(pageQuery) },
       responses: answers(pageOf(rootSchema, 'RootPage'), 'By name'),
     }),

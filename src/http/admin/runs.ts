@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { RunInfo } from '../../agent/run-registry.ts';
 import { AppError } from '../../lib/app-error.ts';
-import { answers, createAdminRouter, isoTime, requireScope, toIso, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, isoTime, needs, toIso, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { audited, requireRunning } from './audited.ts';
 import { pageFrom, pageOf, pageQuery, timePosition } from './paging.ts';
@@ -32,13 +32,13 @@ const queueSchema = z
 
 export function createRunsRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
-  const read = requireScope('admin:read');
+  const read = needs('admin:read');
   app.openapi(
     createRoute({
       method: 'get',
       path: '/runs',
       summary: 'Questions in flight',
-      middleware: read,
+      ...read,
       request: { query: z.object(pageQuery) },
       responses: answers(pageOf(runSchema, 'RunPage'), 'Oldest first'),
     }),
@@ -54,7 +54,7 @@ export function createRunsRoutes(ports: AdminPorts): AdminApp {
       method: 'delete',
       path: '/runs/{id}',
       summary: 'End a question in flight',
-      middleware: requireScope('admin:write'),
+      ...needs('admin:write'),
       request: { params: z.object({ id: z.string().min(1).max(100) }) },
       responses: answers(runSchema, 'The run as it was; who asked gets CANCELLED'),
     }),
@@ -80,7 +80,7 @@ export function createRunsRoutes(ports: AdminPorts): AdminApp {
       method: 'get',
       path: '/queue',
       summary: 'How full the queue is',
-      middleware: read,
+      ...read,
       responses: answers(queueSchema, 'Who runs, who waits, and what the queue takes'),
     }),
     (c) => {

@@ -1,6 +1,6 @@
 // /status and /drain: how the daemon is, and the polite way to end it.
 import { createRoute, z } from '@hono/zod-openapi';
-import { answers, createAdminRouter, isoTime, requireScope, toIso, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, isoTime, needs, toIso, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 import { audited, requireRunning } from './audited.ts';
 
@@ -30,7 +30,8 @@ export function createStatusRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'get',
       path: '/status',
-      middleware: requireScope('admin:read'),
+      summary: 'How the daemon is',
+      ...needs('admin:read'),
       responses: answers(status, 'State and every component'),
     }),
     (c) => {
@@ -55,7 +56,8 @@ export function createStatusRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'post',
       path: '/drain',
-      middleware: requireScope('admin:write'),
+      summary: 'End the daemon politely',
+      ...needs('admin:write'),
       responses: answers(
         z.object({ state: z.string() }),
         'The daemon stops taking requests, finishes those in flight and ends',

@@ -2,7 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { USAGE_GROUPS } from '../../usage/usage-report.ts';
 import { parseDuration } from '../../lib/duration.ts';
-import { answers, createAdminRouter, isoTime, requireScope, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, isoTime, needs, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 
 const count = z.number();
@@ -31,7 +31,8 @@ export function createUsageRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'get',
       path: '/usage',
-      middleware: requireScope('admin:read'),
+      summary: 'What was used',
+      ...needs('admin:read'),
       request: { query },
       responses: answers(report, 'Usage of the last while'),
     }),

@@ -2,9 +2,9 @@
 // Guarantees: a wish is audited before it has an effect, with the state before and after; following the logs ends with its reader.
 import { createRoute, z } from '@hono/zod-openapi';
 import { AppError } from '../../lib/app-error.ts';
-import { workerProbeSchema, workerStatusSchema } from '../../worker/worker-schemas.ts';
+import { workerLogLineSchema, workerProbeSchema, workerStatusSchema } from '../../worker/worker-schemas.ts';
 import type { WorkerLogLine } from '../../worker/worker.ts';
-import { answers, createAdminRouter, requireScope, type AdminApp } from './admin-route.ts';
+import { answers, createAdminRouter, needs, streams, type AdminApp } from './admin-route.ts';
 import type { AdminPorts, WorkerPort } from './admin-ports.ts';
 import { audited, requireRunning } from './audited.ts';
 import { openStream } from './open-stream.ts';
@@ -17,14 +17,15 @@ const WISHES = {
 
 export function createWorkerRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
-  const read = requireScope('admin:read');
-  const write = requireScope('admin:write');
+  const read = needs('admin:read');
+  const write = needs('admin:write');
 
   app.openapi(
     createRoute({
       method: 'get',
       path: '/worker',
-      middleware: read,
+      summary: 'How the model worker is',
+      ...read,
       responses: answers(workerStatusSchema, 'State, why, since when, and the last failure'),
     }),
     (c) => c.json(requireWorker(ports).status(), 200),
@@ -35,7 +36,8 @@ export function createWorkerRoutes(ports: AdminPorts): AdminApp {
       createRoute({
         method: 'post',
         path: `/worker/${verb}`,
-        middleware: write,
+        summary: `${verb.charAt(0).toUpperCase()}${verb.slice(1)} the worker`,
+        ...write,
         responses: answers(workerStatusSchema, description),
       }),
       async (c) => {
@@ -59,7 +61,8 @@ export function createWorkerRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'post',
       path: '/worker/probe',
-      middleware: write,
+      summary: 'Ask the worker now',
+      ...write,
       responses: answers(workerProbeSchema, 'Asked now: health, the served model, one token'),
     }),
     async (c) => {
@@ -81,14 +84,14 @@ export function createWorkerRoutes(ports: AdminPorts): AdminApp {
     createRoute({
       method: 'get',
       path: '/worker/logs',
-      middleware: read,
+      summary: 'What the worker wrote',
+      ...read,
       request: { query: logsQuery },
-      responses: {
-        200: {
-          description:
-            'The newest lines, oldest first, as a JSON array; with follow=true as application/x-ndjson, and each new line as it comes',
-        },
-      },
+      responses: streams(
+        'application/x-ndjson',
+        'The newest lines, oldest first; with follow=true as NDJSON, and each new line as it comes',
+        z.array(workerLogLineSchema),
+      ),
     }),
     async (c) => {
       const { limit, follow } = c.req.valid('query');
