@@ -2,6 +2,7 @@
 // Guarantees: the reply is never empty; every limit, cancellation and failed audit is an error with its own code.
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../lib/app-error.ts';
+import { mostMessagesTokens } from '../lib/token-estimate.ts';
 import type { ChatReply, CloudPermit } from '../model/chat-backend.ts';
 import { BlockRunner } from './block-runner.ts';
 import { Conversation } from './conversation.ts';
@@ -9,7 +10,7 @@ import { adviceOn, lastTurnNotice, MALFORMED_LIMIT, malformedError } from './cor
 import { withFilters } from './filters.ts';
 import { parseReply } from './parse-reply.ts';
 import type { ParsedReply } from './parse-reply.ts';
-import type { AgentPorts, AgentRequest, AgentResult, AgentSpent } from './ports.ts';
+import type { AgentPorts, AgentRequest, AgentResult, AgentSpent, TokenPermit } from './ports.ts';
 import { Progress } from './progress.ts';
 import { renderResultBody } from './render-result.ts';
 import { toRunError } from './run-error.ts';
@@ -49,6 +50,7 @@ class AgentRun implements Disposable {
   readonly #conversation: Conversation;
   readonly #functions: ReturnType<AgentPorts['openFunctions']>;
   readonly #cloud: CloudPermit | undefined;
+  readonly #tokens: TokenPermit | undefined;
   readonly #model = {
     backend: '',
     model: '',
@@ -69,6 +71,7 @@ class AgentRun implements Disposable {
     this.#conversation = new Conversation(ports.systemPrompt(), withFilters(request.question, ports.filters()));
     this.#functions = ports.openFunctions({ runId: this.#runId, requestId, principal, auditCall });
     this.#cloud = request.cloud;
+    this.#tokens = request.tokens;
     this.#model.backend = ports.backend.name;
   }
 
@@ -123,22 +126,30 @@ class AgentRun implements Disposable {
         hint: 'Ask something narrower, or raise agent.max_tokens',
       });
     }
-    this.#model.turns += 1;
-    const answer = await askModel({
-      ports: this.#ports,
-      scope: this.#scope,
-      progress: this.#progress,
-      turn: this.#model.turns,
-      ask: {
-        runId: this.#runId,
-        messages,
-        maxOutputTokens: Math.min(options.maxOutputTokens, outputRoom),
-        hasWritten: this.#functions.counts().notesWritten > 0,
-        ...(this.#cloud !== undefined && { cloud: this.#cloud }),
-      },
-    });
-    this.#count(answer);
-    return answer;
+    const maxOutputTokens = Math.min(options.maxOutputTokens, outputRoom);
+    const hold = this.#tokens?.reserve(mostMessagesTokens(messages) + maxOutputTokens);
+    let usedTokens = 0;
+    try {
+      this.#model.turns += 1;
+      const answer = await askModel({
+        ports: this.#ports,
+        scope: this.#scope,
+        progress: this.#progress,
+        turn: this.#model.turns,
+        ask: {
+          runId: this.#runId,
+          messages,
+          maxOutputTokens,
+          hasWritten: this.#functions.counts().notesWritten > 0,
+          ...(this.#cloud !== undefined && { cloud: this.#cloud }),
+        },
+      });
+      usedTokens = answer.inputTokens + answer.outputTokens;
+      this.#count(answer);
+      return answer;
+    } finally {
+      hold?.settle(usedTokens);
+    }
   }
 
   #count(answer: ChatReply): void {

@@ -43,6 +43,17 @@ export interface AgentRequest {
   deadlineAtMs?: number;
   /** What of this run may leave the machine; left out, nothing may. */
   cloud?: CloudPermit;
+  /** What this run may use in tokens; left out, nobody counts. */
+  tokens?: TokenPermit;
+}
+
+/** A caller's token budgets; `daemon/` fills it. */
+export interface TokenPermit {
+  /** Sets aside the most a turn can take. Throws BUDGET_EXCEEDED, and then the turn must not happen. */
+  reserve(maxTokens: number): {
+    /** What it did take. Called exactly once; what came to nothing took nothing, as in the usage. */
+    settle(tokens: number): void;
+  };
 }
 
 export interface AgentSpent {

@@ -1,8 +1,8 @@
 // What one call of one caller may send to a cloud model: consent, money and audit in one object. It satisfies
 // `CloudPermit` of `model/chat-backend.ts`, which this level may not import.
 
-import type { CloudHold, CloudSpending } from './cloud-spending.ts';
-import type { CloudRights, Principal } from './principal.ts';
+import type { BudgetHolder, Budgets } from './budgets.ts';
+import type { SpendingHold } from './spending-ledger.ts';
 
 /** Structurally what `audit/` gives a call. */
 export interface EgressAudit {
@@ -11,8 +11,8 @@ export interface EgressAudit {
 }
 
 export interface CloudPermitOptions {
-  principal: Pick<Principal, 'cloud'>;
-  spending: CloudSpending;
+  principal: BudgetHolder;
+  budgets: Budgets;
   auditCall: EgressAudit;
 }
 
@@ -21,22 +21,19 @@ export interface CloudPermit {
   /** What this call has cost so far; the figure for its usage row, whatever became of the answers. */
   readonly spentUsd: number;
   /** Throws BUDGET_EXCEEDED. */
-  reserve(maxCostUsd: number): CloudHold;
+  reserve(maxCostUsd: number): SpendingHold;
   /** Throws AUDIT_UNAVAILABLE. */
   recordEgress(egress: { backend: string; model: string; sizeBytes: number; redactions: number }): Promise<void>;
 }
 
-const NOTHING: CloudRights = { consent: false, budgetUsdPerMonth: 0, account: '' };
-
-export function createCloudPermit({ principal, spending, auditCall }: CloudPermitOptions): CloudPermit {
-  const rights = principal.cloud ?? NOTHING;
+export function createCloudPermit({ principal, budgets, auditCall }: CloudPermitOptions): CloudPermit {
   const { callId } = auditCall;
   return {
-    consent: rights.consent,
+    consent: principal.cloud?.consent ?? false,
     get spentUsd() {
-      return spending.settledUsd(callId);
+      return budgets.settledUsd(callId);
     },
-    reserve: (maxCostUsd) => spending.reserve(callId, rights, maxCostUsd),
+    reserve: (maxCostUsd) => budgets.reserveUsd(callId, principal, maxCostUsd),
     recordEgress: ({ backend, model, sizeBytes, redactions }) =>
       auditCall.operation({
         operation: 'cloud.send',

@@ -32,7 +32,7 @@ export function withLocalCloud(principal: Principal, cloud: Omit<CloudRights, 'a
 }
 
 /** Whose limits and budgets count: a key and all it was rotated from or to are one account. */
-export function accountOf(principal: Principal): string {
+export function accountOf(principal: Pick<Principal, 'id' | 'cloud'>): string {
   return principal.cloud?.account ?? principal.id;
 }
 

@@ -30,6 +30,7 @@ import { startIdleExit } from './idle-exit.ts';
 import { openAgent } from './open-agent.ts';
 import { collectDaemon, startQueueSamples } from './measure-daemon.ts';
 import { createModelsPort } from './models-port.ts';
+import { openBudgets } from './open-budgets.ts';
 import { openCloud } from './open-cloud.ts';
 import { openModels } from './open-models.ts';
 import { openSecurity } from './open-security.ts';
@@ -172,7 +173,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     }),
   );
   const { worker } = modelWorker;
-  const cloud = openCloud({ settings, db: parts.core.db, audit: parts.audit, security: security.log, metrics, clock });
+  const budgets = openBudgets({ db: parts.core.db, audit: parts.audit, security: security.log, metrics, clock });
+  const cloud = openCloud({ settings, budgets, security: security.log, metrics });
   const models = openModels(settings, { clock, logger, metrics, worker, guard: cloud.guard }, stack);
   const backend = models.router;
   const agent = stack.use(openAgent({ settings, backend, sandbox, memory, cloud, clock, events }));
@@ -194,6 +196,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     parts,
     memory,
     agent,
+    budgets,
     cloud,
     board,
     metrics,

@@ -10,6 +10,7 @@ import type { Events } from '../telemetry/events.ts';
 import type { SecurityEventName } from '../telemetry/security-events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
+import type { CallerBudgets } from './open-budgets.ts';
 import type { Cloud } from './open-cloud.ts';
 import type { CurrentRoot } from './current-root.ts';
 import type { DaemonState } from './daemon-state.ts';
@@ -24,6 +25,7 @@ export interface HttpPortsInput {
   parts: StoreParts;
   memory: CurrentRoot;
   agent: AgentService;
+  budgets: CallerBudgets;
   cloud: Cloud;
   board: HealthBoard;
   metrics: Metrics;
@@ -45,11 +47,11 @@ const REFUSALS: Readonly<Record<string, SecurityEventName>> = {
 };
 
 export function createHttpPorts(input: HttpPortsInput): HttpPorts {
-  const { settings, parts, memory, agent, cloud, board, metrics, events, state, security } = input;
+  const { settings, parts, memory, agent, budgets, cloud, board, metrics, events, state, security } = input;
   const withDefaults = createDefaultLimits(settings);
   const authFailuresPerMinute = (): number => settings.config.limits.authFailuresPerMinute;
   return {
-    audit: cloud.audit,
+    audit: budgets.audit,
     rootOf: () => memory.root,
     verifyKey(token) {
       const verdict = parts.keys.verify(token);
@@ -79,10 +81,11 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
       return await agent.ask({
         ...request,
         cloud: cloud.permitFor(request.principal, request.auditCall),
+        tokens: budgets.tokensFor(request.principal, request.auditCall),
         onProgress: ({ message }) => onProgress(message),
       });
     },
-    agentRefusal: (principal) => agent.refusalOf(principal),
+    agentRefusal: (principal) => budgets.runRefusal(principal) ?? agent.refusalOf(principal),
     health: () => board.components(),
     metrics: () => metrics.render(),
     isReady: () => state.current === 'ready',

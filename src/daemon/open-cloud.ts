@@ -1,54 +1,37 @@
 // What may leave this machine: one screen and one guard in front of every cloud model, and a permit for each call.
-// Guarantee: what a call has spent is held against the budget until its usage row is durable.
-import type { AuditCall, AuditLog } from '../audit/audit-log.ts';
+import type { AuditCall } from '../audit/audit-log.ts';
 import type { SecurityLog } from '../audit/security-log.ts';
 import { createCloudPermit } from '../auth/cloud-permit.ts';
-import { createCloudSpending } from '../auth/cloud-spending.ts';
+import type { Budgets } from '../auth/budgets.ts';
 import { withLocalCloud, type Principal } from '../auth/principal.ts';
 import { AppError } from '../lib/app-error.ts';
-import type { Clock } from '../lib/clock.ts';
 import type { CloudPermit } from '../model/chat-backend.ts';
 import { createCloudGuard, type CloudGuard } from '../model/cloud-guard.ts';
 import { createPrivacyScreen } from '../privacy/create-privacy-screen.ts';
 import { readPrivacyRules } from '../privacy/privacy-rules.ts';
-import type { Db } from '../store/sqlite.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
-import { createMonthCost } from '../usage/month-cost.ts';
 import type { ReloadableConfig } from './reloadable-config.ts';
 
 export interface Cloud {
   readonly guard: CloudGuard;
   permitFor(principal: Principal, auditCall: AuditCall): CloudPermit;
-  /** The audit log whose finished calls free what was held for them. */
-  readonly audit: AuditLog;
 }
 
 export interface CloudParts {
   settings: ReloadableConfig;
-  db: Db;
-  audit: AuditLog;
+  budgets: Budgets;
   security: SecurityLog;
   metrics: Metrics;
-  clock: Clock;
 }
 
 const EGRESS_REFUSALS: ReadonlySet<string> = new Set(['CONSENT_REQUIRED', 'BUDGET_EXCEEDED', 'PRIVACY_REFUSED']);
 
 /** Throws CONFIG_INVALID for rules that can't be read. */
-export function openCloud({ settings, db, audit, security, metrics, clock }: CloudParts): Cloud {
+export function openCloud({ settings, budgets, security, metrics }: CloudParts): Cloud {
   const { rulesFile } = settings.config.privacy;
   const screen = createPrivacyScreen({
     rules: rulesFile === '' ? [] : readPrivacyRules(rulesFile),
     onRedaction: (redaction) => metrics.workers.redaction(redaction),
-  });
-  const spending = createCloudSpending({ spentMicroUsd: createMonthCost(db), clock });
-  const releasing = (call: AuditCall): AuditCall => ({
-    callId: call.callId,
-    operation: (operation) => call.operation(operation),
-    async finish(outcome) {
-      await call.finish(outcome);
-      spending.release(call.callId, outcome.usage?.costUsd ?? 0);
-    },
   });
   return {
     guard: reportRefusals(createCloudGuard({ screen }), security),
@@ -56,11 +39,10 @@ export function openCloud({ settings, db, audit, security, metrics, clock }: Clo
       const { localConsent: consent, localBudgetUsd: budgetUsdPerMonth } = settings.config.cloud;
       return createCloudPermit({
         principal: withLocalCloud(principal, { consent, budgetUsdPerMonth }),
-        spending,
+        budgets,
         auditCall,
       });
     },
-    audit: { begin: async (intent, operations) => releasing(await audit.begin(intent, operations)) },
   };
 }
 

@@ -5,6 +5,7 @@ import type { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { openCoreStore, type CoreStore } from '../store/core-store.ts';
 import { createGroupCommit, type GroupCommit } from '../store/group-commit.ts';
+import { createSpendingRecorder } from '../usage/budget-spending.ts';
 import { createUsageRecorder } from '../usage/usage-recorder.ts';
 
 export interface StorePartsOptions {
@@ -35,12 +36,17 @@ export async function openStoreParts(options: StorePartsOptions): Promise<StoreP
       onError: options.onWriteError,
     }),
   );
+  const recordUsage = createUsageRecorder(core.db);
+  const recordSpending = createSpendingRecorder(core.db);
   const audit = stack.use(
     openAuditLog({
       store: core,
       groupCommit,
       clock,
-      recordUsage: createUsageRecorder(core.db),
+      recordUsage(entry) {
+        recordUsage(entry);
+        recordSpending(entry);
+      },
       contentMode: options.auditContent,
       onRecord: options.onAuditRecord,
       onProblem: options.onAuditProblem,

@@ -15,3 +15,12 @@ export function estimateTokens(text: string): number {
 export function estimateMessagesTokens(messages: readonly { content: string }[]): number {
   return messages.reduce((sum, message) => sum + estimateTokens(message.content) + TOKENS_PER_MESSAGE, 0);
 }
+
+/** No text of any script has more tokens than that, special ones aside; the estimate is for ordinary text. */
+const FEWEST_BYTES_PER_TOKEN = 2;
+
+/** The most tokens that messages can be: for what must never be exceeded. */
+export function mostMessagesTokens(messages: readonly { content: string }[]): number {
+  const sizeBytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+  return Math.max(estimateMessagesTokens(messages), Math.ceil(sizeBytes / FEWEST_BYTES_PER_TOKEN));
+}

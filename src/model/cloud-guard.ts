@@ -2,7 +2,7 @@
 // Guarantees, each before a byte has left: consent, secrets withheld, the most it may cost set aside, the egress in the
 // audit. After it: secrets put back, the cost settled exactly once, the most it could be when nobody knows.
 import { AppError } from '../lib/app-error.ts';
-import { estimateMessagesTokens } from '../lib/token-estimate.ts';
+import { mostMessagesTokens } from '../lib/token-estimate.ts';
 import type { PrivacyScreen, ScreenSession } from '../privacy/create-privacy-screen.ts';
 import type { ChatMessage, ChatReply, ChatRequest, CloudReservation } from './chat-backend.ts';
 import { costOfFailure } from './model-error.ts';
@@ -43,8 +43,6 @@ export interface CloudGuardOptions {
 }
 
 const DEFAULT_MAX_RUNS = 1000;
-/** No text of any script has more tokens than that, special ones aside; the estimate is for ordinary text. */
-const FEWEST_BYTES_PER_TOKEN = 2;
 
 export function createCloudGuard({ screen, maxRuns = DEFAULT_MAX_RUNS }: CloudGuardOptions): CloudGuard {
   const sessions = new Map<string, ScreenSession>();
@@ -122,9 +120,7 @@ function stageOf(role: ChatMessage['role'], index: number): string {
 }
 
 function worstCost(messages: readonly ChatMessage[], maxOutputTokens: number, price: CloudPrice): number {
-  const sizeBytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
-  const inputTokens = Math.max(estimateMessagesTokens(messages), Math.ceil(sizeBytes / FEWEST_BYTES_PER_TOKEN));
-  return costOf({ inputTokens, outputTokens: maxOutputTokens }, price);
+  return costOf({ inputTokens: mostMessagesTokens(messages), outputTokens: maxOutputTokens }, price);
 }
 
 function costOf(tokens: Pick<ChatReply, 'inputTokens' | 'outputTokens'>, price: CloudPrice): number {

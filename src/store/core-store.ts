@@ -6,6 +6,7 @@ import { initMigration } from './migrations/0001-init.ts';
 import { cloudSpendingMigration } from './migrations/0002-cloud-spending.ts';
 import { keyPolicyMigration } from './migrations/0003-key-policy.ts';
 import { provableAuditMigration } from './migrations/0004-provable-audit.ts';
+import { budgetSpendingMigration } from './migrations/0005-budget-spending.ts';
 import { runMigrations } from './migration-runner.ts';
 import type { Migration } from './migration-runner.ts';
 import { makePrivateDirectory, openSqlite, storeFailed } from './sqlite.ts';
@@ -33,6 +34,7 @@ export const CORE_MIGRATIONS: readonly Migration[] = [
   cloudSpendingMigration,
   keyPolicyMigration,
   provableAuditMigration,
+  budgetSpendingMigration,
 ];
 
 export function openCoreStore(options: CoreStoreOptions): CoreStore {

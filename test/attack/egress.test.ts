@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { AgentResult } from '../../src/agent/ports.ts';
 import { createCloudPermit } from '../../src/auth/cloud-permit.ts';
-import { createCloudSpending } from '../../src/auth/cloud-spending.ts';
+import { createBudgets } from '../../src/auth/budgets.ts';
 import type { CloudRights } from '../../src/auth/principal.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createCloudGuard } from '../../src/model/cloud-guard.ts';
@@ -60,16 +60,20 @@ async function openCloudAgent(screen: PrivacyScreen, script: EngineScript): Prom
     }),
   );
   const agent = opening.use(await openRealAgent({}, { backend, onText: (runId, text) => guard.observe(runId, text) }));
-  const spending = createCloudSpending({ spentMicroUsd: () => 0, clock: systemClock });
+  const budgets = createBudgets({ spent: () => ({ tokens: 0, microUsd: 0 }), clock: systemClock });
   const stack = opening.move();
   return {
     agent,
     cloud,
     ask: async (question, rights = {}) => {
       const request = agent.request(question);
-      const principal = { cloud: { consent: true, budgetUsdPerMonth: 50, account: 'k', ...rights } };
+      const principal = {
+        kind: 'key' as const,
+        id: 'k',
+        cloud: { consent: true, budgetUsdPerMonth: 50, account: 'k', ...rights },
+      };
       const { callId, operation } = request.auditCall;
-      const permit = createCloudPermit({ principal, spending, auditCall: { callId, operation } });
+      const permit = createCloudPermit({ principal, budgets, auditCall: { callId, operation } });
       return await agent.service.ask({ ...request, cloud: permit });
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),

@@ -12,6 +12,7 @@ import { openCoreStore } from '../../../src/store/core-store.ts';
 import type { CoreStore } from '../../../src/store/core-store.ts';
 import { createGroupCommit } from '../../../src/store/group-commit.ts';
 import type { GroupCommit } from '../../../src/store/group-commit.ts';
+import { createSpendingRecorder } from '../../../src/usage/budget-spending.ts';
 import { createUsageRecorder } from '../../../src/usage/usage-recorder.ts';
 
 export interface AuditFixture extends AsyncDisposable {
@@ -38,11 +39,16 @@ export function openAudit(given?: string, options: Partial<AuditLogOptions> = {}
   const problems: AppError[] = [];
   const store = openCoreStore({ directory, busyTimeoutMs: 20 });
   const group = createGroupCommit(store.db, { onError: () => undefined, clock });
+  const recordUsage = createUsageRecorder(store.db);
+  const recordSpending = createSpendingRecorder(store.db);
   const audit = openAuditLog({
     store,
     groupCommit: group,
     clock,
-    recordUsage: createUsageRecorder(store.db),
+    recordUsage(entry) {
+      recordUsage(entry);
+      recordSpending(entry);
+    },
     onRecord: (kind) => recorded.push(kind),
     onProblem: (error) => problems.push(error),
     ...options,

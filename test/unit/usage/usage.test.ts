@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { openCoreStore } from '../../../src/store/core-store.ts';
 import type { CoreStore } from '../../../src/store/core-store.ts';
-import { createMonthCost } from '../../../src/usage/month-cost.ts';
+import { createSpendingRecorder, createSpentReader } from '../../../src/usage/budget-spending.ts';
 import { createUsageRecorder } from '../../../src/usage/usage-recorder.ts';
 import type { UsageEntry } from '../../../src/usage/usage-recorder.ts';
 import { usageReport } from '../../../src/usage/usage-report.ts';
@@ -72,7 +72,12 @@ describe('usage', () => {
   });
 
   test('costs add up to the micro-dollar, rounded up, and by account and month', () => {
-    const record = createUsageRecorder(store.db);
+    const recordUsage = createUsageRecorder(store.db);
+    const recordSpending = createSpendingRecorder(store.db);
+    const record = (one: UsageEntry): void => {
+      recordUsage(one);
+      recordSpending(one);
+    };
     const insert = store.db.prepare(`INSERT INTO api_keys (id, name, kind, scopes, root, hash, created_ms, rotated_from)
       VALUES (?, 'n', 'client', 'agent', 'default', randomblob(32), 1, ?)`);
     insert.run('k_a', null);
@@ -91,11 +96,25 @@ describe('usage', () => {
       ['k_b', 0],
       ['k_d', 4],
     ]);
-    const monthCost = createMonthCost(store.db);
-    assert.equal(monthCost('k_a', '2026-11'), 1_000_125);
-    assert.equal(monthCost('k_a', '2026-12'), 2_000_000);
-    assert.equal(monthCost('k_d', '2026-11'), 4_000_000);
-    assert.equal(monthCost('local', '2026-11'), 0);
+    const spent = createSpentReader(store.db);
+    assert.equal(spent('k_a', '2026-11').microUsd, 1_000_125);
+    assert.equal(spent('k_a', '2026-11-24').microUsd, 1_000_000);
+    assert.equal(spent('k_a', '2026-12').microUsd, 2_000_000);
+    assert.equal(spent('k_b', '2026-11').microUsd, 0);
+    assert.equal(spent('k_d', '2026-11').microUsd, 4_000_000);
+    assert.equal(spent('local', '2026-11').microUsd, 0);
+  });
+
+  test('tokens of a day and a month; the days that no budget asks for are let go, the months stay', () => {
+    const record = createSpendingRecorder(store.db);
+    const spent = createSpentReader(store.db);
+    record(entry('k', NOON, { tool: 'ask', inputTokens: 100, outputTokens: 7 }));
+    record(entry('k', NOON + 86_400_000, { tool: 'ask', inputTokens: Number.NaN, outputTokens: 3 }));
+    record(entry('k', NOON, { tool: 'fetch' }));
+    const tokens = (period: string): number => spent('k', period).tokens;
+    assert.deepEqual([tokens('2026-11-23'), tokens('2026-11-24'), tokens('2026-11')], [107, 3, 110]);
+    record(entry('k', NOON + 41 * 86_400_000, { tool: 'ask', inputTokens: 1 }));
+    assert.deepEqual([tokens('2026-11-23'), tokens('2026-11-24'), tokens('2026-11')], [0, 3, 110]);
   });
 
   test('since a time counts its whole hour and nothing before', () => {
