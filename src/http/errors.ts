@@ -1,6 +1,6 @@
 // The one map from AppError to what a client reads: an HTTP problem (RFC 9457) or a JSON-RPC error. Never a stack trace, never the
 // text of an unknown error.
-import { toAppError, type AppError, type ErrorCode } from '../lib/app-error.ts';
+import { AppError, toAppError, type ErrorCode } from '../lib/app-error.ts';
 import type { HttpContext } from './env.ts';
 
 /** A problem as RFC 9457 has it, with our code, the fix, and the id to look for in the log. */
@@ -84,9 +84,18 @@ export function answerError(
   c: HttpContext,
   log: (appError: AppError, requestId: string) => void,
 ): Response {
-  const appError = toAppError(error);
+  const appError = isGone(c) ? goneError(error) : toAppError(error);
   const requestId = c.get('requestId') ?? 'unknown';
   if (appError.status >= 500) log(appError, requestId);
   if (c.req.path === '/mcp') return jsonRpcErrorResponse(appError, null);
   return problemResponse(appError, requestId);
+}
+
+/** The client left, or was cut for being slow, before its body was whole: no failure of ours, whatever was thrown. */
+function isGone({ env }: HttpContext): boolean {
+  return env.incoming !== undefined && env.incoming.destroyed && !env.incoming.complete;
+}
+
+function goneError(cause: unknown): AppError {
+  return new AppError('CANCELLED', 'The client left before its request was complete', { hint: 'Send it again', cause });
 }

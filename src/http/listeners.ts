@@ -1,17 +1,21 @@
 // Opens one listener and closes it without losing what is in flight: stop accepting, let requests finish until the
-// deadline, then cut. Slow clients are cut by Node's own timeouts, checked every 2 s.
+// deadline, then cut. Slow clients are cut: by Node's own timeouts, checked every 2 s, and where nothing moves any more.
+import { randomUUIDv7 } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { ListenAddress as ConfiguredAddress } from '../config/listen-address.ts';
-import { AppError, systemErrorCode } from '../lib/app-error.ts';
+import { AppError, systemErrorCode, toAppError } from '../lib/app-error.ts';
+import { answerBrokenRequests, malformedRequest } from './broken-requests.ts';
 import { capConnections } from './connection-cap.ts';
 import { countTraffic, type Traffic } from './count-traffic.ts';
 import type { HttpEnv } from './env.ts';
 import type { ListenAddress } from './listen-address.ts';
+import { problemResponse } from './errors.ts';
 import { parseTrustedProxies } from './middleware/client-address.ts';
+import { closeStalledSockets } from './stalled-sockets.ts';
 import { removeStaleSocket } from '../lib/unix-socket.ts';
 
 export interface ListenerOptions {
@@ -25,7 +29,10 @@ export interface ListenerOptions {
   trustedProxies?: readonly string[];
   headersTimeoutMs?: number;
   requestTimeoutMs?: number;
+  /** A kept connection without a request; a trusted proxy or the peer of a Unix socket has PROXY_KEEP_ALIVE_MS. */
   keepAliveTimeoutMs?: number;
+  /** A client that does not read its answer. */
+  stallTimeoutMs?: number;
   onConnectionRefused?: (reason: 'total' | 'address') => void;
 }
 
@@ -42,27 +49,51 @@ export interface Listener extends AsyncDisposable {
 }
 
 const TIMEOUT_CHECK_MS = 2_000;
+/** Longer than nginx keeps its own side (60 s), so that it never sends into a connection that just ended. */
+const PROXY_KEEP_ALIVE_MS = 75_000;
 /** How long a drain waits for the request of a connection that it found without one. */
 const FIRST_BYTE_GRACE_MS = 1_000;
 
 export async function openListener(app: Hono<HttpEnv>, options: ListenerOptions): Promise<Listener> {
-  const { address, key, headersTimeoutMs = 5_000, requestTimeoutMs = 10_000, keepAliveTimeoutMs = 75_000 } = options;
+  const { address, key, headersTimeoutMs = 5_000, requestTimeoutMs = 10_000, keepAliveTimeoutMs = 10_000 } = options;
   const server = createServer({
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs),
     noDelay: true,
+    // Answered by us, with a code.
+    requireHostHeader: false,
   });
-  // The adapter replaces the global Request and Response by its lighter ones: half the cost of a call.
-  const answer = getRequestListener((request, env) => app.fetch(request, env));
-  server.on('request', (incoming, outgoing) => void answer(incoming, outgoing));
-  capConnections(server, {
+  const isTrustedProxy = parseTrustedProxies(options.trustedProxies ?? []);
+  const refusalOf = capConnections(server, {
     maxConnections: options.maxConnections ?? 1024,
     maxConnectionsPerAddress: options.maxConnectionsPerAddress ?? 256,
-    isExempt: parseTrustedProxies(options.trustedProxies ?? []),
+    isExempt: isTrustedProxy,
     ...(options.onConnectionRefused !== undefined && { onRefused: options.onConnectionRefused }),
   });
+  const answerOf = closeStalledSockets(server, {
+    stallTimeoutMs: options.stallTimeoutMs ?? 10_000,
+    proxyKeepAliveTimeoutMs: PROXY_KEEP_ALIVE_MS,
+    isProxy: ({ remoteAddress }) => remoteAddress === undefined || isTrustedProxy(remoteAddress),
+  });
+  answerBrokenRequests(server, answerOf);
+  // The adapter replaces the global Request and Response by its lighter ones: half the cost of a call.
+  const answer = getRequestListener(
+    (request, env) => {
+      const refusal = refusalOf(env.incoming.socket);
+      return refusal === undefined
+        ? app.fetch(request, env)
+        : problemResponse(refusal, randomUUIDv7(), { connection: 'close' });
+    },
+    {
+      errorHandler: (error) =>
+        error instanceof RequestError ? malformedRequest() : problemResponse(toAppError(error), randomUUIDv7()),
+    },
+  );
+  server.on('request', (incoming, outgoing) => void answer(incoming, outgoing));
+  // An expectation that nobody knows may be ignored, and then the request has an answer as every other.
+  server.on('checkExpectation', (incoming, outgoing) => server.emit('request', incoming, outgoing));
   const { sockets, traffic } = countTraffic(server);
   if (address.kind === 'unix') await removeStaleSocket(address.path, key);
   await listen(server, address, key, options.socketMode ?? 0o600);
