@@ -59,6 +59,8 @@ export interface KeyStore extends AsyncDisposable {
   /** Counts from the next request. Throws `NOT_FOUND`, or `INVALID_INPUT` for a key that is revoked. */
   change(id: string, wanted: KeyChange): Promise<KeyInfo>;
   verify(token: string | undefined): Principal | { failure: KeyFailure };
+  /** The caller that a key stands for as it is now; undefined unless the key is active. */
+  principalOf(id: string): Principal | undefined;
 }
 
 const TOUCH_EVERY_MS = 60_000;
@@ -111,6 +113,12 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
     return known.principal;
   }
 
+  function principalOfId(id: string): Principal | undefined {
+    followTable();
+    const known = byDigest.values().find(({ row }) => row.id === id);
+    return known !== undefined && stateOf(known.row, clock.nowMs()) === 'active' ? known.principal : undefined;
+  }
+
   /** Off the hot path: at most one write a minute and key, in the transaction that is due anyway. */
   function noteUse(known: KnownKey, nowMs: number): void {
     known.touchedAtMs = nowMs;
@@ -149,6 +157,7 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
 
   return {
     verify,
+    principalOf: principalOfId,
     create: async (request) => insert(parseKeyRequest(request, clock.nowMs())),
     list: () => table.all().map((row) => infoOf(row, clock.nowMs())),
     async revoke(id) {

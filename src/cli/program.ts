@@ -5,6 +5,7 @@ import { readVersion } from '../daemon/version.ts';
 import { addAskCommand } from './ask.ts';
 import { addAuditCommand } from './audit.ts';
 import { addConfigCommand } from './config.ts';
+import { addDashboardCommand } from './dashboard.ts';
 import { addKeysCommand } from './keys.ts';
 import { addModelsCommand } from './models.ts';
 import { addNginxCommand } from './nginx.ts';
@@ -40,6 +41,7 @@ export function buildProgram(run: RunCommand): Command {
   addUsageCommand(program, run);
   addConfigCommand(program, run);
   addStatusCommands(program, run);
+  addDashboardCommand(program, run);
   addWorkerCommand(program, run);
   addModelsCommand(program, run);
   addNginxCommand(program, run);

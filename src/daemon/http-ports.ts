@@ -57,6 +57,10 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
       const verdict = parts.keys.verify(token);
       return 'failure' in verdict ? verdict : withDefaults(verdict);
     },
+    principalOf(id) {
+      const principal = id === localPrincipal.id ? localPrincipal : parts.keys.principalOf(id);
+      return principal === undefined ? undefined : withDefaults(principal);
+    },
     limits: createRateLimits({ authFailuresPerMinute }),
     onLimited({ limit, tool, principal, address, requestId }) {
       metrics.limits.rateLimited(limit);

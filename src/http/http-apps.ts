@@ -4,6 +4,11 @@ import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { AppError } from '../lib/app-error.ts';
 import type { HttpEnv } from './env.ts';
+import { createDashboardApp } from './dashboard/dashboard-app.ts';
+import { sessionOrKey } from './dashboard/session-guard.ts';
+import { createSessions } from './dashboard/sessions.ts';
+import { addSignInLinkRoute } from './dashboard/sign-in-link-route.ts';
+import { createSignInLinks } from './dashboard/sign-in-links.ts';
 import { answerError, problemResponse } from './errors.ts';
 import { fullHealth, publicHealth, readiness } from './health.ts';
 import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './mcp/mcp-endpoint.ts';
@@ -52,7 +57,7 @@ const EXPOSED_HEADERS = [
   'ratelimit-policy',
 ];
 const WELCOME = (version: string): string =>
-  `mem-agent ${version}\n\n/livez    the process runs\n/readyz   it takes requests\n/health   every component\n/metrics  for Prometheus\n/admin/v1 the admin API (key with admin:read or admin:write)\n`;
+  `mem-agent ${version}\n\n/         in a browser: the operator's page (sign in with: mem-agent dashboard)\n/livez    the process runs\n/readyz   it takes requests\n/health   every component\n/metrics  for Prometheus\n/admin/v1 the admin API (key with admin:read or admin:write)\n`;
 
 /** `adminApp` checks the scopes of its own routes; here it only gets a caller. */
 export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, adminApp?: Hono<HttpEnv>): HttpApps {
@@ -93,9 +98,11 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
   http.all('/mcp', authenticate(ports), (c) => mcp.handle(c));
   http.get('/health', (c) => c.json(publicHealth(ports)));
 
-  // For the operator, probes and Prometheus.
+  // For the operator, probes and Prometheus. Sessions of the operator's page count here and nowhere else.
+  const sessions = createSessions(ports);
+  const links = createSignInLinks(ports.clock);
   const ops = base('ops');
-  ops.get('/', (c) => c.text(WELCOME(options.version)));
+  ops.route('/', createDashboardApp({ ports, sessions, links, welcome: WELCOME(options.version) }));
   ops.get('/livez', (c) => c.text('ok'));
   ops.get('/readyz', (c) => {
     const { status, body } = readiness(ports);
@@ -105,13 +112,14 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
   ops.get('/metrics', localOrScope(ports, 'metrics'), async (c) =>
     c.text(await ports.metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
   );
-  ops.use('/admin/v1/*', authenticate(ports));
+  ops.use('/admin/v1/*', sessionOrKey(sessions, ports));
 
   // For the CLI and the stdio shim of the owner: the socket's permissions are the authority.
   const adminSocket = base('admin');
   adminSocket.use(authenticateLocal());
   adminSocket.all('/mcp', (c) => mcp.handle(c));
   adminSocket.get('/health', (c) => c.json(fullHealth(ports)));
+  addSignInLinkRoute(adminSocket, { ports, links });
   if (adminApp !== undefined) {
     ops.route('/admin/v1', adminApp);
     adminSocket.route('/admin/v1', adminApp);

@@ -74,6 +74,8 @@ export interface HttpPorts {
   audit: AuditLog;
   rootOf(principal: Principal): MemoryRoot;
   verifyKey(token: string): KeyVerdict;
+  /** Who this id stands for now: `local`, or a key that is active. */
+  principalOf(id: string): Principal | undefined;
   onAuthFailure(address: string, reason: KeyFailure): void;
   limits: RateLimits;
   /** May come at any rate: whatever it does must be cheap. */

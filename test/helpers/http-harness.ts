@@ -149,6 +149,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     verifyKey: (token) => keys.get(token) ?? { failure: 'unknown' },
     limits: createRateLimits({ authFailuresPerMinute: () => options.authFailuresPerMinute ?? 0 }),
     onLimited: (facts) => limited.push(facts),
+    principalOf: (id) => keys.values().find((principal) => principal.id === id),
     onAuthFailure: (address, reason) => failures.push(`${address} ${reason}`),
     agentRefusal: () => options.agentRefusal?.() ?? null,
     askAgent: options.ask ?? (({ question }) => Promise.resolve(agentSays(`You asked: ${question}`))),

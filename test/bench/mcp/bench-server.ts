@@ -66,6 +66,7 @@ async function startProduct(directory: string, name: string): Promise<{ port: nu
       verifyKey: (token) => parts.keys.verify(token),
       limits: createRateLimits({ authFailuresPerMinute: () => 20 }),
       onLimited: ({ limit }) => metrics.limits.rateLimited(limit),
+      principalOf: (id) => parts.keys.principalOf(id),
       onAuthFailure: () => undefined,
       agentRefusal: () => null,
       askAgent: () => Promise.reject(noAgent),

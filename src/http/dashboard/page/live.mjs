@@ -1,0 +1,73 @@
+// What changes now, as the daemon sends it (server-sent events). Guarantee: a stream that ends is opened again, ever more slowly
+// while it fails, until the page is left or signed out; fetch and not EventSource, because a session needs its header.
+import { lines } from './api.mjs';
+
+/** @typedef {{state: 'connecting' | 'live' | 'lost'}} Live */
+
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 15_000;
+
+/** Dispatches `status`, `runs` and `figures` with the data as `detail`, and `connection` with the state of the stream. */
+export class LiveFeed extends EventTarget {
+  /** @type {Map<string, unknown>} The newest of each event. */
+  latest = new Map();
+  #stop = new AbortController();
+
+  async start() {
+    const { signal } = this.#stop;
+    let waitMs = FIRST_WAIT_MS;
+    while (!signal.aborted) {
+      const heard = await this.#listen(signal);
+      if (signal.aborted) return;
+      waitMs = heard ? FIRST_WAIT_MS : Math.min(waitMs * 2, LONGEST_WAIT_MS);
+      this.#tell('connection', 'lost');
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+
+  stop() {
+    this.#stop.abort();
+  }
+
+  /**
+   * Calls now with what is known, and at each change until the signal.
+   * @param {string} event
+   * @param {(data: any) => void} listener
+   * @param {AbortSignal} signal
+   */
+  on(event, listener, signal) {
+    const known = this.latest.get(event);
+    if (known !== undefined) listener(known);
+    const hear = (/** @type {Event} */ told) => {
+      if (told instanceof CustomEvent) listener(told.detail);
+    };
+    this.addEventListener(event, hear, { signal });
+  }
+
+  /** @param {AbortSignal} signal */
+  async #listen(signal) {
+    let heard = false;
+    let event = 'message';
+    try {
+      for await (const line of lines('/events', signal)) {
+        if (!heard) this.#tell('connection', 'live');
+        heard = true;
+        if (line.startsWith('event:')) event = line.slice(6).trim();
+        else if (line.startsWith('data:')) this.#tell(event, JSON.parse(line.slice(5)));
+      }
+    } catch {
+      // Whatever it was, the next try says whether it is over; the connection shows as lost meanwhile.
+      return heard;
+    }
+    return heard;
+  }
+
+  /**
+   * @param {string} event
+   * @param {unknown} detail
+   */
+  #tell(event, detail) {
+    this.latest.set(event, detail);
+    this.dispatchEvent(new CustomEvent(event, { detail }));
+  }
+}

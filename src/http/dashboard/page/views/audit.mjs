@@ -1,0 +1,228 @@
+// The audit: search by who, what, note, run and time, every field of a record, and the proof that the chain is whole.
+import { call } from '../api.mjs';
+import { openDialog } from '../dialog.mjs';
+import { el, fill } from '../dom.mjs';
+import { act, failure, load } from '../feedback.mjs';
+import { exactTime, number } from '../format.mjs';
+import { badge, card, field, select, viewHead } from '../parts.mjs';
+import { table } from '../table.mjs';
+
+/** @typedef {Record<string, string | number | null> & {seq: number, time: string, kind: string, action: string, actorKind: string, actorId: string, callId: string, operation: string | null, path: string | null, outcome: string | null, code: string | null}} AuditRecord */
+
+const PAGE = 50;
+const KINDS = /** @type {const} */ ([
+  ['', 'Everything'],
+  ['true', 'Security events'],
+]);
+const OUTCOMES = /** @type {const} */ ([
+  ['', 'Any'],
+  ['ok', 'Done'],
+  ['error', 'Failed'],
+  ['denied', 'Denied'],
+  ['cancelled', 'Cancelled'],
+]);
+
+/** @param {import('../shell.mjs').ViewContext} context */
+export function showAudit({ place, signal }) {
+  const verdict = el('div', { 'aria-live': 'polite' });
+  const records = card();
+  const verify = el(
+    'button',
+    { type: 'button', onclick: (event) => void act(event, () => prove(verdict)) },
+    'Verify the chain',
+  );
+  /** @type {HTMLFormElement} */
+  const form = el(
+    'form',
+    {
+      class: 'card-body fields',
+      role: 'search',
+      'aria-label': 'Search the audit',
+      onsubmit: (event) => (event.preventDefault(), void search()),
+    },
+    field('Who', el('input', { type: 'text', name: 'actor', placeholder: 'k_… or local', autocomplete: 'off' })),
+    field(
+      'What',
+      el('input', { type: 'text', name: 'action', placeholder: 'key.create or tool.*', autocomplete: 'off' }),
+    ),
+    field(
+      'Note',
+      el('input', { type: 'text', name: 'path', placeholder: 'user.md or entities/*', autocomplete: 'off' }),
+    ),
+    field('Run', el('input', { type: 'text', name: 'call', placeholder: 'call id', autocomplete: 'off' })),
+    field('Outcome', select('outcome', OUTCOMES, '')),
+    field('Records', select('security', KINDS, '')),
+    field('From', el('input', { type: 'datetime-local', name: 'since' })),
+    field('Until', el('input', { type: 'datetime-local', name: 'until' })),
+    el(
+      'div',
+      { class: 'row' },
+      el('button', { type: 'submit', class: 'primary' }, 'Search'),
+      el('button', { type: 'button', onclick: () => (form.reset(), void search()) }, 'Clear'),
+    ),
+  );
+  fill(
+    place,
+    viewHead(
+      'Audit',
+      'Every call leaves what was intended before it happens, and what came of it. Nothing here can be changed.',
+      verify,
+    ),
+    verdict,
+    card(form),
+    records,
+  );
+
+  /** @type {AuditRecord[]} */
+  let rows = [];
+  /** @type {string | null} */
+  let next = null;
+
+  /** @param {string | null} [cursor] */
+  const search = (cursor = null) =>
+    load(
+      records,
+      'Searching …',
+      async () => {
+        const answer = await call(`/audit?${queryOf(new FormData(form), cursor)}`, { signal });
+        rows = cursor === null ? answer.items : [...rows, ...answer.items];
+        next = answer.nextCursor;
+      },
+      () => [
+        recordTable(rows, (/** @type {string} */ callId) => {
+          const run = form.elements.namedItem('call');
+          if (run instanceof HTMLInputElement) run.value = callId;
+          void search();
+        }),
+        next !== null &&
+          el(
+            'div',
+            { class: 'card-body' },
+            el('button', { type: 'button', onclick: () => void search(next) }, 'Show older records'),
+          ),
+      ],
+    );
+  void search();
+}
+
+/**
+ * @param {FormData} data
+ * @param {string | null} cursor
+ */
+function queryOf(data, cursor) {
+  const query = new URLSearchParams({ limit: String(PAGE) });
+  for (const [name, value] of data) {
+    if (typeof value !== 'string' || value === '') continue;
+    query.set(name, name === 'since' || name === 'until' ? new Date(value).toISOString() : value.trim());
+  }
+  if (cursor !== null) query.set('cursor', cursor);
+  return query;
+}
+
+/**
+ * @param {AuditRecord[]} rows
+ * @param {(callId: string) => void} showCall
+ */
+function recordTable(rows, showCall) {
+  return table({
+    caption: 'Records, the newest first',
+    rows,
+    whenEmpty: 'No record matches. Take a field out of the search, or choose a longer time.',
+    columns: [
+      { head: 'Time', kind: 'nowrap', cell: (record) => exactTime(record.time) },
+      {
+        head: 'Who',
+        cell: (record) =>
+          el('code', {}, record.actorKind === 'key' ? record.actorId : `${record.actorKind} ${record.actorId}`),
+      },
+      {
+        head: 'What',
+        cell: (record) => [
+          el('strong', {}, record.operation ?? record.action),
+          el(
+            'div',
+            { class: 'muted small' },
+            record.operation === null ? record.kind : `${record.kind} of ${record.action}`,
+          ),
+        ],
+      },
+      { head: 'Note', cell: (record) => record.path ?? '–' },
+      {
+        head: 'Outcome',
+        kind: 'nowrap',
+        cell: (record) =>
+          record.outcome === null
+            ? '–'
+            : [badge(record.outcome), record.code !== null && el('div', { class: 'muted small' }, record.code)],
+      },
+      {
+        head: 'Details',
+        kind: 'actions',
+        cell: (record) =>
+          el(
+            'div',
+            { class: 'row' },
+            el(
+              'button',
+              {
+                type: 'button',
+                class: 'small',
+                'aria-label': `Details of record ${record.seq}`,
+                onclick: () => showDetails(record, showCall),
+              },
+              `#${record.seq}`,
+            ),
+          ),
+      },
+    ],
+  });
+}
+
+/**
+ * @param {AuditRecord} record
+ * @param {(callId: string) => void} showCall
+ */
+function showDetails(record, showCall) {
+  const pairs = Object.entries(record).flatMap(([name, value]) =>
+    value === null || name === 'timeMs' ? [] : [el('dt', {}, name), el('dd', {}, el('code', {}, String(value)))],
+  );
+  const dialog = openDialog(`Record ${record.seq}`, el('dl', { class: 'pair-list' }, ...pairs));
+  dialog.append(
+    el(
+      'div',
+      { class: 'dialog-foot' },
+      el('button', { type: 'button', onclick: () => (dialog.close(), showCall(record.callId)) }, 'All of this run'),
+      el('button', { type: 'button', class: 'primary', onclick: () => dialog.close() }, 'Close'),
+    ),
+  );
+}
+
+/** @param {Element} place */
+async function prove(place) {
+  fill(place, el('p', { class: 'loading' }, 'Recomputing every record …'));
+  try {
+    const found = await call('/audit/verify');
+    fill(
+      place,
+      found.ok
+        ? el(
+            'div',
+            { class: 'notice ok' },
+            el('strong', {}, 'The chain is whole'),
+            el('p', {}, `${number(found.records)} records, each recomputed from the one before.`),
+          )
+        : el(
+            'div',
+            { class: 'notice bad' },
+            el('strong', {}, `The chain is broken at record ${found.firstBadSeq ?? '?'}`),
+            el(
+              'p',
+              {},
+              `${found.reason ?? ''} Keep a copy of core.db, compare with your last outside checkpoint, and look who could write to the state directory.`,
+            ),
+          ),
+    );
+  } catch (error) {
+    fill(place, failure(error));
+  }
+}

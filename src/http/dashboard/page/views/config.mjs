@@ -1,0 +1,118 @@
+// Every setting with its value and the source that won; reload, and how much is logged.
+import { call, list } from '../api.mjs';
+import { el, fill } from '../dom.mjs';
+import { act, load } from '../feedback.mjs';
+import { card, field, select, tag, viewHead } from '../parts.mjs';
+import { table } from '../table.mjs';
+
+/** @typedef {{key: string, value: unknown, source: string, doc: string, default: unknown, reloadable: boolean}} Setting */
+
+const LEVELS = /** @type {const} */ (['debug', 'info', 'warn', 'error']).map(
+  (level) => /** @type {const} */ ([level, level]),
+);
+
+/** @param {import('../shell.mjs').ViewContext} context */
+export function showConfig({ place, signal, canWrite }) {
+  const settings = card();
+  const words = el('input', {
+    type: 'search',
+    placeholder: 'Part of a key or of its description',
+    autocomplete: 'off',
+    oninput: () => show(),
+  });
+  const onlySet = el('input', { type: 'checkbox', onchange: () => show() });
+  const level = select('level', LEVELS);
+  level.disabled = true;
+  /** @type {Setting[]} */
+  let rows = [];
+  const reload = el(
+    'button',
+    { type: 'button', disabled: !canWrite, onclick: (event) => void act(event, reloadConfig) },
+    'Reload the files',
+  );
+  fill(
+    place,
+    viewHead(
+      'Configuration',
+      'Set in files, the environment or on the command line, never here; secrets are masked.',
+      reload,
+    ),
+    card(
+      el(
+        'div',
+        { class: 'card-body fields' },
+        field('Find', words),
+        el('label', { class: 'check' }, onlySet, 'Only what differs from the default'),
+        field('Log level, until the restart', level),
+      ),
+    ),
+    settings,
+  );
+  level.addEventListener(
+    'change',
+    (event) =>
+      void act(event, async () => {
+        await call('/log-level', { method: 'PUT', body: { level: level.value } });
+        return `It logs at ${level.value} now`;
+      }),
+  );
+
+  const show = () => {
+    const wanted = words.value.trim().toLowerCase();
+    const chosen = rows.filter(
+      (row) => `${row.key} ${row.doc}`.toLowerCase().includes(wanted) && (!onlySet.checked || row.source !== 'default'),
+    );
+    fill(settings, settingTable(chosen));
+  };
+  const ask = () =>
+    load(
+      settings,
+      'Loading the settings …',
+      async () => void (rows = await list('/config', { signal })),
+      () => null,
+    ).then(() => {
+      if (rows.length > 0) show();
+    });
+
+  async function reloadConfig() {
+    const { applied, needRestart } = await call('/config/reload', { method: 'POST' });
+    await ask();
+    const later = needRestart.length === 0 ? '' : ` After a restart: ${needRestart.join(', ')}.`;
+    return applied.length + needRestart.length === 0
+      ? 'Nothing has changed in the files'
+      : `Applied: ${applied.join(', ') || 'nothing'}.${later}`;
+  }
+
+  void ask();
+  call('/log-level', { signal }).then(
+    (answer) => {
+      level.value = answer.level;
+      level.disabled = !canWrite;
+    },
+    () => (level.disabled = true),
+  );
+}
+
+/** @param {Setting[]} rows */
+function settingTable(rows) {
+  return table({
+    caption: 'Settings',
+    isCaptionHidden: true,
+    rows,
+    whenEmpty: 'No setting matches. Try a shorter word, or show all.',
+    columns: [
+      { head: 'Key', cell: (row) => [el('code', {}, row.key), el('div', { class: 'muted small' }, row.doc)] },
+      { head: 'Value', cell: (row) => el('code', {}, inWords(row.value)) },
+      {
+        head: 'Source',
+        cell: (row) =>
+          row.source === 'default' ? el('span', { class: 'muted' }, 'default') : el('strong', {}, row.source),
+      },
+      { head: 'Default', cell: (row) => el('code', { class: 'muted' }, inWords(row.default)) },
+      { head: 'Change', kind: 'nowrap', cell: (row) => tag(row.reloadable ? 'by reload' : 'by restart') },
+    ],
+  });
+}
+
+/** @param {unknown} value */
+const inWords = (value) => (Array.isArray(value) ? value.join(', ') || '–' : value === '' ? '–' : String(value));
