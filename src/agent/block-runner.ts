@@ -6,6 +6,7 @@ import { pythonRepr } from '../lib/python-repr.ts';
 import type { DirectCall } from '../model/chat-backend.ts';
 import { GuestError } from '../sandbox/sandbox.ts';
 import type { BlockOutcome, OnCall, Sandbox, SandboxRun } from '../sandbox/sandbox.ts';
+import type { Tracer } from '../telemetry/tracer.ts';
 import { describeCall } from './progress.ts';
 import type { Progress } from './progress.ts';
 import type { ResultParts } from './render-result.ts';
@@ -19,6 +20,7 @@ export interface BlockRunnerParts {
   scope: RunScope;
   progress: Progress;
   clock: Clock;
+  tracer: Tracer;
   blockTimeoutMs: number;
 }
 
@@ -30,7 +32,11 @@ export class BlockRunner implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  async execute(code: string, directCalls: readonly DirectCall[] | undefined): Promise<ResultParts> {
+  execute(code: string, directCalls: readonly DirectCall[] | undefined): Promise<ResultParts> {
+    return this.#parts.tracer.span({ name: 'sandbox.block' }, () => this.#execute(code, directCalls));
+  }
+
+  async #execute(code: string, directCalls: readonly DirectCall[] | undefined): Promise<ResultParts> {
     const run = await this.#openRun(directCalls !== undefined);
     if (run === null) return this.#callDirectly(directCalls ?? []);
     const { scope, blockTimeoutMs } = this.#parts;

@@ -86,33 +86,41 @@ class AgentRun implements Disposable {
   }
 
   async untilReply(): Promise<string> {
-    const { options, sandbox, clock } = this.#ports;
+    const { options, sandbox, clock, tracer } = this.#ports;
     await using blocks = new BlockRunner({
       sandbox,
       clock,
+      tracer,
       onCall: this.#functions.onCall,
       scope: this.#scope,
       progress: this.#progress,
       blockTimeoutMs: options.blockTimeoutMs,
     });
     while (this.#model.turns < options.maxTurns) {
-      const answer = await this.#askOnce();
-      const parsed = parseReply(answer.text);
-      const reply = this.#replyIn(parsed, answer);
+      const attributes = { turn: this.#model.turns + 1 };
+      const reply = await tracer.span({ name: 'agent.turn', attributes }, () => this.#takeTurn(blocks));
       if (reply !== null) return reply;
-      // A block whose result nobody could read must not change anything either.
-      if (this.#model.turns === options.maxTurns) break;
-      this.#conversation.addAnswer(answer.text);
-      const result =
-        parsed.kind === 'python'
-          ? await blocks.execute(parsed.code, answer.directCalls)
-          : { variablesRepr: '{}', error: null };
-      this.#scope.throwIfEnded();
-      this.#addResult(result.variablesRepr, [result.error, this.#remarkOn(parsed, answer), this.#notice()]);
     }
     throw new AppError('TURN_LIMIT', `The agent found no answer in ${options.maxTurns} turns`, {
       hint: 'Ask something narrower, or raise agent.max_turns',
     });
+  }
+
+  /** The reply that ends the run, or null. */
+  async #takeTurn(blocks: BlockRunner): Promise<string | null> {
+    const answer = await this.#askOnce();
+    const parsed = parseReply(answer.text);
+    const reply = this.#replyIn(parsed, answer);
+    // A block whose result nobody could read must not change anything either.
+    if (reply !== null || this.#model.turns === this.#ports.options.maxTurns) return reply;
+    this.#conversation.addAnswer(answer.text);
+    const result =
+      parsed.kind === 'python'
+        ? await blocks.execute(parsed.code, answer.directCalls)
+        : { variablesRepr: '{}', error: null };
+    this.#scope.throwIfEnded();
+    this.#addResult(result.variablesRepr, [result.error, this.#remarkOn(parsed, answer), this.#notice()]);
+    return null;
   }
 
   async #askOnce(): Promise<ChatReply> {

@@ -4,6 +4,7 @@ import type { Principal } from '../auth/principal.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ChatBackend, CloudPermit } from '../model/chat-backend.ts';
 import type { OnCall, Sandbox } from '../sandbox/sandbox.ts';
+import type { Tracer } from '../telemetry/tracer.ts';
 
 export interface AgentOptions {
   maxTurns: number;
@@ -107,6 +108,7 @@ export interface AgentPorts {
   backend: ChatBackend;
   sandbox: Sandbox;
   clock: Clock;
+  tracer: Tracer;
   openFunctions(run: { runId: string; requestId: string; principal: Principal; auditCall: AuditCall }): RunFunctions;
   systemPrompt(): string;
   /** The text of `.filters` as it is now; empty when there is none. */

@@ -28,11 +28,20 @@ export async function askModel({ ports, scope, progress, turn, ask }: Turn): Pro
   }, HEARTBEAT_MS);
   try {
     const reply = await scope.race(
-      backend.complete({
-        ...ask,
-        signal: scope.signal,
-        isComplete: watchForEnd(),
-        onProgress: (message) => progress.say(message),
+      ports.tracer.span({ name: 'chat', attributes: { 'gen_ai.operation.name': 'chat' } }, async (span) => {
+        const answer = await backend.complete({
+          ...ask,
+          signal: scope.signal,
+          isComplete: watchForEnd(),
+          onProgress: (message) => progress.say(message),
+        });
+        span.set({
+          'gen_ai.provider.name': answer.backend,
+          'gen_ai.response.model': answer.model,
+          'gen_ai.usage.input_tokens': answer.inputTokens,
+          'gen_ai.usage.output_tokens': answer.outputTokens,
+        });
+        return answer;
       }),
     );
     const { inputTokens, outputTokens, timeToFirstTokenMs, durationMs } = reply;

@@ -75,6 +75,15 @@ export const CONFIG_TABLE = [
   }),
   path('log.file', '', 'Write the log here instead of to stderr.'),
 
+  url(
+    'telemetry.otlp_endpoint',
+    '',
+    'Where traces go (OTLP over HTTP, http://127.0.0.1:4318/v1/traces); empty: nowhere.',
+  ),
+  secret('telemetry.otlp_token', 'The bearer token of the collector, if it asks for one.'),
+  path('telemetry.otlp_token_file', '', 'A file, readable by its owner only, that holds telemetry.otlp_token.'),
+  float('telemetry.trace_ratio', 1, [0, 1], 'Which share of the requests is traced.'),
+
   oneOf(
     'model.backend',
     ['auto', 'builtin', 'openai'],

@@ -17,6 +17,7 @@ import { lockState } from '../store/state-lock.ts';
 import { createEvents } from '../telemetry/events.ts';
 import type { RootLogger } from '../telemetry/create-logger.ts';
 import { createMetrics } from '../telemetry/metrics-registry.ts';
+import { openTracer } from '../telemetry/tracer.ts';
 import { createAdminPorts } from './admin-ports.ts';
 import { auditedReload } from './audited-reload.ts';
 import { openCurrentRoot } from './current-root.ts';
@@ -89,6 +90,15 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const version = readVersion();
   const metrics = stack.use(createMetrics({ buildInfo: { version, commit: 'unknown', node: process.version }, clock }));
   const events = createEvents(logger, metrics);
+  const tracer = stack.use(
+    await openTracer({
+      endpoint: config.telemetry.otlpEndpoint,
+      token: config.telemetry.otlpToken,
+      ratio: config.telemetry.traceRatio,
+      version,
+      logger,
+    }),
+  );
   const state = createDaemonState(clock, (name, reason) =>
     events.daemonState(reason === undefined ? { state: name } : { state: name, reason }),
   );
@@ -177,7 +187,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const cloud = openCloud({ settings, budgets, security: security.log, metrics });
   const models = openModels(settings, { clock, logger, metrics, worker, guard: cloud.guard }, stack);
   const backend = models.router;
-  const agent = stack.use(openAgent({ settings, backend, sandbox, memory, cloud, clock, events }));
+  const agent = stack.use(openAgent({ settings, backend, sandbox, memory, cloud, clock, events, tracer }));
 
   // Who may call, and what listens.
   const idle = stack.use(
@@ -205,6 +215,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     security,
     clock,
     logger,
+    tracer,
     onActivity: () => idle.touch(),
     catchUp: () => legacyFiles.catchUp(),
   });

@@ -11,6 +11,7 @@ import type { SecurityEventName } from '../telemetry/security-events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
 import type { CallerBudgets } from './open-budgets.ts';
+import type { Tracer } from '../telemetry/tracer.ts';
 import type { Cloud } from './open-cloud.ts';
 import type { CurrentRoot } from './current-root.ts';
 import type { DaemonState } from './daemon-state.ts';
@@ -34,6 +35,7 @@ export interface HttpPortsInput {
   security: Security;
   clock: Clock;
   logger: Logger;
+  tracer: Tracer;
   /** A request was answered; keeps a daemon that stdio started alive. */
   onActivity(): void;
   /** Awaited before each question. */
@@ -110,5 +112,6 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
     },
     logger: input.logger.child({ component: 'http' }),
     clock: input.clock,
+    tracer: input.tracer,
   };
 }

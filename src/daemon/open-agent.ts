@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Events } from '../telemetry/events.ts';
+import type { Tracer } from '../telemetry/tracer.ts';
 import type { Cloud } from './open-cloud.ts';
 import type { CurrentRoot } from './current-root.ts';
 import type { ReloadableConfig } from './reloadable-config.ts';
@@ -21,9 +22,19 @@ export interface AgentParts {
   cloud: Cloud;
   clock: Clock;
   events: Events;
+  tracer: Tracer;
 }
 
-export function openAgent({ settings, backend, sandbox, memory, cloud, clock, events }: AgentParts): AgentService {
+export function openAgent({
+  settings,
+  backend,
+  sandbox,
+  memory,
+  cloud,
+  clock,
+  events,
+  tracer,
+}: AgentParts): AgentService {
   const { agent } = settings.config;
   const ownPrompt = agent.systemPromptFile === '' ? undefined : readSystemPromptFile(agent.systemPromptFile);
   return new AgentService(
@@ -37,6 +48,7 @@ export function openAgent({ settings, backend, sandbox, memory, cloud, clock, ev
       backend,
       sandbox,
       clock,
+      tracer,
       openFunctions: ({ runId, principal, auditCall }) => {
         const lease = memory.lease();
         // What a block takes out of a note no longer says that it is a secret; the note as a whole does.

@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { ComponentHealth } from '../lib/component.ts';
 import type { MemoryRoot } from '../memory/memory-root.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Tracer } from '../telemetry/tracer.ts';
 
 /** Where a call came in; also the word in its audit record. */
 export type CallTransport = 'http' | 'socket' | 'stdio';
@@ -94,4 +95,5 @@ export interface HttpPorts {
   onToolCall(facts: ToolCallFacts): void;
   logger: Logger;
   clock: Clock;
+  tracer: Tracer;
 }

@@ -14,6 +14,7 @@ import type {
 import { systemClock } from '../../src/lib/clock.ts';
 import type { ChatMessage, CloudPermit } from '../../src/model/chat-backend.ts';
 import type { OnCall } from '../../src/sandbox/sandbox.ts';
+import { noTracer } from '../../src/telemetry/tracer.ts';
 import { createInProcessSandbox, done } from './in-process-sandbox.ts';
 import type { InProcessSandbox, PlayBlock } from './in-process-sandbox.ts';
 import { createScriptedBackend } from './scripted-backend.ts';
@@ -63,6 +64,7 @@ export async function tryAgent(trial: AgentTrial): Promise<AgentTrialOutcome> {
     backend,
     sandbox,
     clock: systemClock,
+    tracer: noTracer,
     openFunctions: () => ({
       onCall: async (name, args, kwargs) => {
         counts[name === 'read_file' ? 'notesRead' : 'notesWritten'] += 1;

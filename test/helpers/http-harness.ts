@@ -26,6 +26,7 @@ import type { Logger } from '../../src/telemetry/logger.ts';
 import { INDEX_SCHEMA } from '../../src/memory/index-database.ts';
 import { openMemoryRoot } from '../../src/memory/open-memory-root.ts';
 import { openIndexStore } from '../../src/store/index-store.ts';
+import { noTracer } from '../../src/telemetry/tracer.ts';
 
 export interface AuditEntry {
   intent: AuditIntent;
@@ -162,6 +163,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     onToolCall: (facts) => toolCalls.push(facts),
     logger: silentLogger,
     clock: systemClock,
+    tracer: noTracer,
   };
   const apps = createHttpApps(ports, {
     version: '0.0.0-test',

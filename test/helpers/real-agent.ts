@@ -19,6 +19,7 @@ import { defaultOpenAiOptions } from '../../src/model/openai-options.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { openIndexStore } from '../../src/store/index-store.ts';
+import { noTracer } from '../../src/telemetry/tracer.ts';
 import type { EngineScript } from './engine/script.ts';
 import { startEngine } from './engine/start-engine.ts';
 import type { Engine } from './engine/start-engine.ts';
@@ -66,6 +67,7 @@ export async function openRealAgent(script: EngineScript, given: RealAgentPorts 
         backend,
         sandbox,
         clock: systemClock,
+        tracer: noTracer,
         openFunctions: ({ runId, principal, auditCall: call }) =>
           createMemoryFunctions({
             root,

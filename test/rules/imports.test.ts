@@ -57,7 +57,7 @@ const LIBRARY_HOMES: { library: RegExp; folders: string[]; reason: string; types
     typesToo: false,
   },
   {
-    library: /^(pino|prom-client)/,
+    library: /^(pino|prom-client|@opentelemetry\/.*)/,
     folders: ['telemetry'],
     reason: 'redaction and metric names live in one place',
     typesToo: true,

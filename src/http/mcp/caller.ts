@@ -12,6 +12,8 @@ export interface Caller {
   transport: CallTransport;
   /** Tells two clients with one key apart when one of them cancels. */
   peer: string;
+  /** The client's trace, as it wrote it. */
+  traceparent?: string | undefined;
 }
 
 /** The SDK passes this object on untouched; it never holds the key itself. */

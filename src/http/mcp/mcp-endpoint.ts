@@ -210,6 +210,7 @@ function callerOf(c: HttpContext): Caller {
     requestId: c.get('requestId'),
     transport: c.get('transport'),
     peer: `${c.get('clientAddress')} ${headerOf(c, 'user-agent') ?? ''}`,
+    traceparent: headerOf(c, 'traceparent'),
   };
 }
 

@@ -36,11 +36,38 @@ function successResult(reply: ToolReply): CallToolResult {
   };
 }
 
-export interface RunToolPorts extends Pick<HttpPorts, 'rootOf' | 'askAgent' | 'onToolCall' | 'clock' | 'logger'> {
+export interface RunToolPorts extends Pick<
+  HttpPorts,
+  'rootOf' | 'askAgent' | 'onToolCall' | 'clock' | 'logger' | 'tracer'
+> {
   cancellations: Cancellations;
 }
 
-export async function runTool(
+export function runTool(
+  prepared: PreparedCall & { kind: 'tool' | 'refused-input' },
+  caller: Caller,
+  context: ServerContext,
+  ports: RunToolPorts,
+): Promise<CallToolResult> {
+  const attributes = {
+    'mcp.method.name': 'tools/call',
+    'mcp.tool': prepared.tool.name,
+    'request.id': caller.requestId,
+  };
+  const { traceparent } = caller;
+  return ports.tracer.span({ name: `tools/call ${prepared.tool.name}`, attributes, traceparent }, async (span) => {
+    const result = await runPrepared(prepared, caller, context, ports);
+    if (result.isError === true) span.set({ 'error.type': errorCodeOf(result) });
+    return result;
+  });
+}
+
+function errorCodeOf({ _meta }: CallToolResult): string {
+  const error: unknown = _meta?.[ERROR_META_KEY];
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'INTERNAL';
+}
+
+async function runPrepared(
   prepared: PreparedCall & { kind: 'tool' | 'refused-input' },
   caller: Caller,
   context: ServerContext,

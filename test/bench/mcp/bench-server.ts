@@ -23,6 +23,7 @@ import { openIndexStore } from '../../../src/store/index-store.ts';
 import { createLogger } from '../../../src/telemetry/create-logger.ts';
 import { createEvents } from '../../../src/telemetry/events.ts';
 import { createMetrics } from '../../../src/telemetry/metrics-registry.ts';
+import { noTracer } from '../../../src/telemetry/tracer.ts';
 
 export interface BenchServerStats {
   rssBytes: number;
@@ -62,6 +63,7 @@ async function startProduct(directory: string, name: string): Promise<{ port: nu
   const apps = createHttpApps(
     {
       audit: parts.audit,
+      tracer: noTracer,
       rootOf: (principal) => (principal.root === 'large' ? large : small),
       verifyKey: (token) => parts.keys.verify(token),
       limits: createRateLimits({ authFailuresPerMinute: () => 20 }),

@@ -11,6 +11,7 @@ import type { AgentRequest } from '../../../src/agent/ports.ts';
 import { readSystemPromptFile } from '../../../src/agent/system-prompt.ts';
 import { localPrincipal } from '../../../src/auth/principal.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
+import { noTracer } from '../../../src/telemetry/tracer.ts';
 import { reply, testAuditCall } from '../../helpers/agent-run.ts';
 import { until } from '../../helpers/until.ts';
 import { createInProcessSandbox, done } from '../../helpers/in-process-sandbox.ts';
@@ -31,6 +32,7 @@ function createService(steps: readonly ScriptStep[], deadlineMs = 5000): Service
     backend: createScriptedBackend(steps),
     sandbox: createInProcessSandbox(async () => done({})),
     clock: systemClock,
+    tracer: noTracer,
     openFunctions: () => ({ onCall: async () => true, counts: () => ({ notesRead: 0, notesWritten: 0 }) }),
     systemPrompt: () => 'You keep notes.',
     filters: () => '',

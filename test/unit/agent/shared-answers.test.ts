@@ -10,6 +10,7 @@ import type { NoteOperation } from '../../../src/audit/audit-log.ts';
 import { localPrincipal } from '../../../src/auth/principal.ts';
 import { AppError } from '../../../src/lib/app-error.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
+import { noTracer } from '../../../src/telemetry/tracer.ts';
 import { block, reply } from '../../helpers/agent-run.ts';
 import { createInProcessSandbox, done } from '../../helpers/in-process-sandbox.ts';
 import { createScriptedBackend } from '../../helpers/scripted-backend.ts';
@@ -39,6 +40,7 @@ function openBench(steps: readonly ScriptStep[], places = 8): Bench {
       return done({ ok: true });
     }),
     clock: systemClock,
+    tracer: noTracer,
     openFunctions: ({ auditCall }) => {
       const counts = { notesRead: 0, notesWritten: 0 };
       return {
