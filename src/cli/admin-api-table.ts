@@ -285,13 +285,16 @@ export interface Minute {
 }
 
 export interface AdminApi {
-  'GET /keys': { input: { query?: { limit?: number | undefined; cursor?: string | undefined } }; answer: KeyPage };
+  'GET /keys': {
+    input?: { query?: { limit?: number | string | undefined; cursor?: string | undefined } };
+    answer: KeyPage;
+  };
   'POST /keys': {
     input: {
       body: {
         name: string;
-        kind?: 'client' | 'admin' | undefined;
-        scopes?: Scope[] | undefined;
+        kind?: string | undefined;
+        scopes?: string[] | undefined;
         root?: string | undefined;
         expires?: string | undefined;
         cloudConsent?: boolean | undefined;
@@ -308,7 +311,7 @@ export interface AdminApi {
       ifMatch?: string | undefined;
       body: {
         name?: string | undefined;
-        scopes?: Scope[] | undefined;
+        scopes?: string[] | undefined;
         root?: string | undefined;
         expires?: string | null | undefined;
         cloudConsent?: boolean | undefined;
@@ -324,46 +327,43 @@ export interface AdminApi {
     answer: CreatedKey;
   };
   'GET /audit': {
-    input: {
+    input?: {
       query?: {
         actor?: string | undefined;
-        actorKind?: 'key' | 'jwt' | 'local' | 'system' | undefined;
+        actorKind?: string | undefined;
         action?: string | undefined;
         path?: string | undefined;
         operation?: string | undefined;
         call?: string | undefined;
         request?: string | undefined;
-        kind?: 'intent' | 'operation' | 'outcome' | undefined;
-        outcome?: 'ok' | 'error' | 'denied' | 'cancelled' | undefined;
+        kind?: string | undefined;
+        outcome?: string | undefined;
         code?: string | undefined;
         root?: string | undefined;
-        security?: 'true' | 'false' | undefined;
+        security?: string | undefined;
         since?: string | undefined;
         until?: string | undefined;
         cursor?: string | undefined;
-        limit?: number | undefined;
+        limit?: number | string | undefined;
       };
     };
     answer: AuditPage;
   };
-  'GET /audit/verify': { input: {}; answer: AuditVerification };
+  'GET /audit/verify': { input?: Record<string, never>; answer: AuditVerification };
   'GET /audit/export': {
-    input: { query?: { from?: number | undefined; since?: string | undefined; until?: string | undefined } };
+    input?: { query?: { from?: number | string | undefined; since?: string | undefined; until?: string | undefined } };
     answer: never;
   };
-  'GET /usage': {
-    input: { query?: { last?: string | undefined; by?: 'key' | 'tool' | 'backend' | 'day' | undefined } };
-    answer: UsageReport;
-  };
-  'GET /config': { input: {}; answer: Setting[] };
-  'POST /config/reload': { input: {}; answer: ReloadResult };
-  'GET /log-level': { input: {}; answer: LogLevel };
-  'PUT /log-level': { input: { body: { level: 'trace' | 'debug' | 'info' | 'warn' | 'error' } }; answer: LogLevel };
-  'GET /status': { input: {}; answer: Status };
-  'POST /drain': { input: {}; answer: { state: string } };
-  'GET /leases': { input: {}; answer: never };
+  'GET /usage': { input?: { query?: { last?: string | undefined; by?: string | undefined } }; answer: UsageReport };
+  'GET /config': { input?: Record<string, never>; answer: Setting[] };
+  'POST /config/reload': { input?: Record<string, never>; answer: ReloadResult };
+  'GET /log-level': { input?: Record<string, never>; answer: LogLevel };
+  'PUT /log-level': { input: { body: { level: string } }; answer: LogLevel };
+  'GET /status': { input?: Record<string, never>; answer: Status };
+  'POST /drain': { input?: Record<string, never>; answer: { state: string } };
+  'GET /leases': { input?: Record<string, never>; answer: never };
   'GET /worker': {
-    input: {};
+    input?: Record<string, never>;
     answer: {
       name: string;
       profile: string;
@@ -416,7 +416,7 @@ export interface AdminApi {
     };
   };
   'POST /worker/start': {
-    input: {};
+    input?: Record<string, never>;
     answer: {
       name: string;
       profile: string;
@@ -469,7 +469,7 @@ export interface AdminApi {
     };
   };
   'POST /worker/stop': {
-    input: {};
+    input?: Record<string, never>;
     answer: {
       name: string;
       profile: string;
@@ -522,7 +522,7 @@ export interface AdminApi {
     };
   };
   'POST /worker/restart': {
-    input: {};
+    input?: Record<string, never>;
     answer: {
       name: string;
       profile: string;
@@ -575,14 +575,14 @@ export interface AdminApi {
     };
   };
   'POST /worker/probe': {
-    input: {};
+    input?: Record<string, never>;
     answer: {
       ok: boolean;
       steps: { step: 'health' | 'models' | 'completion'; ok: boolean; durationMs: number; detail: string }[];
     };
   };
   'GET /worker/logs': {
-    input: { query?: { limit?: number | null | undefined; follow?: string | undefined } };
+    input?: { query?: { limit?: number | string | undefined; follow?: string | undefined } };
     answer: {
       seq: number;
       timeIso: string;
@@ -592,18 +592,24 @@ export interface AdminApi {
       text: string;
     }[];
   };
-  'GET /models': { input: {}; answer: Backend[] };
+  'GET /models': { input?: Record<string, never>; answer: Backend[] };
   'POST /models/test': { input: { body: { name?: string | undefined } }; answer: BackendTest[] };
-  'GET /runs': { input: { query?: { limit?: number | undefined; cursor?: string | undefined } }; answer: RunPage };
+  'GET /runs': {
+    input?: { query?: { limit?: number | string | undefined; cursor?: string | undefined } };
+    answer: RunPage;
+  };
   'DELETE /runs/{id}': { input: { params: { id: string } }; answer: Run };
-  'GET /queue': { input: {}; answer: Queue };
-  'GET /roots': { input: { query?: { limit?: number | undefined; cursor?: string | undefined } }; answer: RootPage };
+  'GET /queue': { input?: Record<string, never>; answer: Queue };
+  'GET /roots': {
+    input?: { query?: { limit?: number | string | undefined; cursor?: string | undefined } };
+    answer: RootPage;
+  };
   'GET /notes': {
-    input: {
+    input?: {
       query?: {
         root?: string | undefined;
         prefix?: string | undefined;
-        limit?: number | undefined;
+        limit?: number | string | undefined;
         cursor?: string | undefined;
       };
     };
@@ -611,9 +617,9 @@ export interface AdminApi {
   };
   'GET /notes/content': { input: { query: { root?: string | undefined; path: string } }; answer: Note };
   'GET /notes/search': {
-    input: { query: { root?: string | undefined; q: string; limit?: number | undefined } };
+    input: { query: { root?: string | undefined; q: string; limit?: number | string | undefined } };
     answer: NoteHits;
   };
-  'GET /metrics/history': { input: {}; answer: MetricsHistory };
-  'GET /events': { input: {}; answer: never };
+  'GET /metrics/history': { input?: Record<string, never>; answer: MetricsHistory };
+  'GET /events': { input?: Record<string, never>; answer: never };
 }

@@ -1,18 +1,18 @@
 // Every item of a list that the admin API gives in pages.
-import type { AdminClient } from './admin-client.ts';
 
 const PAGE = 1000;
 
-export async function allPages<T>(admin: AdminClient, path: string): Promise<T[]> {
+interface Page<T> {
+  items: T[];
+  nextCursor: string | null;
+}
+
+/** `ask` gets one page; the first without a cursor. */
+export async function allPages<T>(ask: (page: { limit: number; cursor?: string }) => Promise<Page<T>>): Promise<T[]> {
   const items: T[] = [];
-  const separator = path.includes('?') ? '&' : '?';
-  let cursor: string | null = '';
+  let cursor: string | null | undefined;
   while (cursor !== null) {
-    const query: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const page = (await admin.call('GET', `${path}${separator}limit=${PAGE}${query}`)) as {
-      items: T[];
-      nextCursor: string | null;
-    };
+    const page: Page<T> = await ask({ limit: PAGE, ...(cursor !== undefined && { cursor }) });
     items.push(...page.items);
     cursor = page.nextCursor;
   }

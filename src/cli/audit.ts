@@ -1,27 +1,12 @@
 // `mem-agent audit`: search and follow the records, have the chain proven, and all of it as NDJSON.
 import type { Command } from 'commander';
-import { openAdminClient } from './admin-client.ts';
+import type { AuditPage, AuditRecord } from './admin-api-table.ts';
+import { openAdminClient, type AdminInput } from './admin-client.ts';
 import { linesOf } from './lines-of.ts';
 import type { RunCommand } from './run-command.ts';
 import { EXIT, formatTable } from './terminal.ts';
 
-export interface AuditRow {
-  seq: number;
-  time: string;
-  kind: string;
-  actorId: string;
-  transport: string;
-  action: string;
-  operation: string | null;
-  path: string | null;
-  outcome: string | null;
-  code: string | null;
-}
-
-interface AuditPage {
-  items: AuditRow[];
-  nextCursor: string | null;
-}
+type AuditQuery = AdminInput<'GET /audit'>['query'];
 
 /** The command's option and the search's word for it. */
 const SEARCH_OPTIONS = {
@@ -49,7 +34,7 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
     .action((options: { limit: string }) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const page = (await admin.call('GET', `/audit?limit=${encodeURIComponent(options.limit)}`)) as AuditPage;
+        const page = await admin.call('GET /audit', { query: options });
         const rows = page.items.reverse();
         context.terminal.show(rows, () => auditTable(rows));
       }),
@@ -75,16 +60,14 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
     .action((options: Record<string, string | true>) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const query = new URLSearchParams(options['security'] === true ? { security: 'true' } : {});
-        for (const [option, name] of Object.entries(SEARCH_OPTIONS)) {
-          const value = options[option];
-          if (typeof value === 'string') query.set(name, value);
-        }
-        const rows = await collect(Number(options['limit']), async (limit, cursor) => {
-          query.set('limit', String(limit));
-          if (cursor !== undefined) query.set('cursor', cursor);
-          return (await admin.call('GET', `/audit?${query.toString()}`)) as AuditPage;
-        });
+        const wanted = Object.entries(SEARCH_OPTIONS).map(([option, name]) => [name, options[option]]);
+        const query: AuditQuery = {
+          ...Object.fromEntries(wanted),
+          ...(options['security'] === true && { security: 'true' }),
+        };
+        const rows = await collect(Number(options['limit']), (limit, cursor) =>
+          admin.call('GET /audit', { query: { ...query, limit, cursor } }),
+        );
         context.terminal.show(rows, () => auditTable(rows));
       }),
     );
@@ -95,12 +78,7 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
     .action(() =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const result = (await admin.call('GET', '/audit/verify')) as {
-          ok: boolean;
-          records: number;
-          firstBadSeq?: number;
-          reason?: string;
-        };
+        const result = await admin.call('GET /audit/verify');
         const where = result.firstBadSeq === undefined ? '' : ` at record ${result.firstBadSeq}`;
         context.terminal.show(result, () =>
           result.ok
@@ -123,9 +101,7 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
         const { terminal } = context;
         let isFirst = true;
         if (terminal.json) terminal.write('[\n');
-        for await (const line of linesOf(
-          admin.stream(`/audit/export?${new URLSearchParams({ ...options }).toString()}`),
-        )) {
+        for await (const line of linesOf(admin.stream('GET /audit/export', { query: options }))) {
           terminal.write(terminal.json ? `${isFirst ? '' : ',\n'}${line}` : `${line}\n`);
           isFirst = false;
         }
@@ -138,8 +114,8 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
 async function collect(
   wanted: number,
   ask: (limit: number, cursor: string | undefined) => Promise<AuditPage>,
-): Promise<AuditRow[]> {
-  const rows: AuditRow[] = [];
+): Promise<AuditRecord[]> {
+  const rows: AuditRecord[] = [];
   let cursor: string | undefined;
   do {
     // What is no number is refused by the daemon, as everywhere.
@@ -150,7 +126,7 @@ async function collect(
   return rows;
 }
 
-export function auditTable(rows: readonly AuditRow[]): string {
+export function auditTable(rows: readonly AuditRecord[]): string {
   if (rows.length === 0) return 'No records yet.';
   return formatTable(
     ['SEQ', 'TIME', 'ACTOR', 'FROM', 'ACTION', 'WHAT', 'OUTCOME'],

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
 import { explainConfig, type ExplainedKey } from '../config/explain.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
+import type { Setting } from './admin-api-table.ts';
 import { openAdminAt, type AdminClient } from './admin-client.ts';
 import type { CliContext } from './cli-context.ts';
 import { PACKAGED_PLACES } from './find-daemon.ts';
@@ -27,9 +28,9 @@ export function addConfigCommand(program: Command, run: RunCommand): void {
           settingsTable(rows, options.explain === true),
         );
 
-        async function runningRows(): Promise<ExplainedKey[]> {
+        async function runningRows(): Promise<Setting[]> {
           await using admin = await openRunning(context);
-          return (await admin.call('GET', '/config')) as ExplainedKey[];
+          return admin.call('GET /config');
         }
       }),
     );
@@ -50,7 +51,7 @@ export function addConfigCommand(program: Command, run: RunCommand): void {
     .action(() =>
       run(async (context) => {
         await using admin = await openToReload(context);
-        const result = (await admin.call('POST', '/config/reload')) as { applied: string[]; needRestart: string[] };
+        const result = await admin.call('POST /config/reload');
         const say = (what: string, keys: string[]): string =>
           `${what}: ${keys.length === 0 ? 'nothing' : keys.join(', ')}`;
         context.terminal.show(

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { AppError } from '../lib/app-error.ts';
 import type { RunCommand } from './run-command.ts';
-import { openRunning, type Status } from './status.ts';
+import { openRunning } from './status.ts';
 
 export function addDashboardCommand(program: Command, run: RunCommand): void {
   program
@@ -12,12 +12,9 @@ export function addDashboardCommand(program: Command, run: RunCommand): void {
     .action(() =>
       run(async (context) => {
         await using admin = await openRunning(context);
-        const { listeners } = (await admin.call('GET', '/status')) as Status;
+        const { listeners } = await admin.call('GET /status');
         const page = pageUrl(listeners['ops']);
-        const { token, expiresAt } = (await admin.call('POST', '/dashboard/links')) as {
-          token: string;
-          expiresAt: string;
-        };
+        const { token, expiresAt } = await admin.call('POST /dashboard/links');
         const url = `${page}/#link=${token}`;
         context.terminal.show({ url, expiresAt }, () => `${url}\n\nOpen it within two minutes; it works once.`);
       }),

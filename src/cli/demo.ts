@@ -1,13 +1,12 @@
 // `mem-agent demo`: the whole product in half a minute. A daemon on sample notes, a key, questions and a fact over MCP, then
 // what the audit and the metrics say of it. Nothing of it stays; exit 1 if an answer is wrong.
-import { auditTable, type AuditRow } from './audit.ts';
+import { adminOver } from './admin-client.ts';
+import { auditTable } from './audit.ts';
 import { openChildDaemon } from './child-daemon.ts';
 import type { CliContext } from './cli-context.ts';
 import { openMcpClient, type McpClient } from './mcp-client.ts';
 import { faultsOf, readSampleQuestions, SAMPLE_MEMORY, type SampleQuestion } from './sample-questions.ts';
-import type { Status } from './status.ts';
 import { EXIT, formatTable, type Terminal } from './terminal.ts';
-import type { UnixFetch } from './unix-fetch.ts';
 
 interface DemoAnswer {
   question: string;
@@ -31,12 +30,12 @@ export async function runDemo(context: CliContext): Promise<number> {
   const say = (text: string): void => (terminal.json ? undefined : terminal.write(`${text}\n`));
   say('Starting a daemon on sample notes, in a temporary directory …');
   await using daemon = await openChildDaemon({ sampleMemory: SAMPLE_MEMORY });
-  const status = (await getJson(daemon.admin, '/admin/v1/status')) as Status;
+  const admin = adminOver(daemon.admin);
+  const status = await admin.call('GET /status');
   const { http = '', ops = '' } = status.listeners;
-  const created = (await getJson(daemon.admin, '/admin/v1/keys', {
-    name: 'demo',
-    scopes: ['agent', 'memory:read', 'memory:write'],
-  })) as { id: string; key: string };
+  const created = await admin.call('POST /keys', {
+    body: { name: 'demo', scopes: ['agent', 'memory:read', 'memory:write'] },
+  });
   say(`It answers on ${http}/mcp; made the key ${created.id}.\n`);
 
   const before = await readMetrics(ops);
@@ -45,7 +44,7 @@ export async function runDemo(context: CliContext): Promise<number> {
     await using client = await openMcpClient({ url: `${http}/mcp`, key: created.key });
     for (const question of questions) answers.push(await ask(client, question, terminal));
   }
-  const { items } = (await getJson(daemon.admin, `/admin/v1/audit?limit=${AUDIT_ROWS_SHOWN}`)) as { items: AuditRow[] };
+  const { items } = await admin.call('GET /audit', { query: { limit: AUDIT_ROWS_SHOWN } });
   const audit = items.reverse();
   const metrics = difference(before, await readMetrics(ops));
   const ok = answers.every((answer) => answer.isRight);
@@ -92,17 +91,6 @@ async function faultsOfNotes(client: McpClient, { files = [] }: SampleQuestion):
     faults.push(...faultsOf(note.text, { contains }).map((fault) => `${file} ${fault}`));
   }
   return faults;
-}
-
-async function getJson(unix: UnixFetch, path: string, body?: unknown): Promise<unknown> {
-  const response = await unix.fetch(
-    path,
-    body === undefined
-      ? {}
-      : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
-  );
-  if (!response.ok) throw new Error(`${path} answered HTTP ${response.status}: ${await response.text()}`);
-  return response.json();
 }
 
 /** Counters and gauges of ours; a histogram by its count. */

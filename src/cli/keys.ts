@@ -1,27 +1,11 @@
 // `mem-agent keys …`: make, list, change, revoke and rotate API keys. A key is printed once, when it is made.
 import { InvalidArgumentError, type Command } from 'commander';
-import type { Policy } from '../auth/policy.ts';
-import { openAdminClient } from './admin-client.ts';
+import type { CreatedKey, Key } from './admin-api-table.ts';
+import { openAdminClient, type AdminInput } from './admin-client.ts';
 import { allPages } from './all-pages.ts';
 import { addPolicyOptions, policyFrom, policyText, type PolicyOptions } from './policy-options.ts';
 import type { RunCommand } from './run-command.ts';
 import { formatTable } from './terminal.ts';
-
-interface Key {
-  id: string;
-  name: string;
-  kind: string;
-  scopes: string[];
-  root: string;
-  state: string;
-  createdAt: string;
-  expiresAt: string | null;
-  lastUsedAt: string | null;
-  cloudConsent: boolean;
-  cloudBudgetUsdPerMonth: number;
-  policy: Policy;
-  key?: string;
-}
 
 interface SetOptions extends PolicyOptions {
   name?: string;
@@ -56,8 +40,8 @@ export function addKeysCommand(program: Command, run: RunCommand): void {
     run(async (context) => {
       await using admin = await openAdminClient(context);
       const policy = policyFrom(options, {});
-      const body = { ...fieldsOf(options), kind: options.kind, expires: options.expires, policy };
-      const key = (await admin.call('POST', '/keys', body)) as Key;
+      const body = { ...fieldsOf(options), name: options.name, kind: options.kind, expires: options.expires, policy };
+      const key = await admin.call('POST /keys', { body });
       context.terminal.show(key, () => newKeyText(key));
     }),
   );
@@ -68,7 +52,7 @@ export function addKeysCommand(program: Command, run: RunCommand): void {
     .action(() =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const list = await allPages<Key>(admin, '/keys');
+        const list = await allPages((query) => admin.call('GET /keys', { query }));
         context.terminal.show(list, () => keyTable(list));
       }),
     );
@@ -86,12 +70,13 @@ export function addKeysCommand(program: Command, run: RunCommand): void {
   addPolicyOptions(set).action((id: string, options: SetOptions) =>
     run(async (context) => {
       await using admin = await openAdminClient(context);
-      const list = await allPages<Key>(admin, '/keys');
+      const params = { id };
+      const { answer: before, etag } = await admin.read('GET /keys/{id}', { params });
       // What is given replaces that part of the policy; the rest of it stays.
-      const policy = policyFrom(options, list.find((key) => key.id === id)?.policy ?? {});
+      const policy = policyFrom(options, before.policy);
       const expires = options.expires === 'never' ? null : options.expires;
-      const body = { ...fieldsOf(options), expires, policy };
-      const key = (await admin.call('PATCH', `/keys/${encodeURIComponent(id)}`, body)) as Key;
+      const body = { ...fieldsOf(options), name: options.name, expires, policy };
+      const key = await admin.call('PATCH /keys/{id}', { params, body, ifMatch: etag });
       context.terminal.show(key, () => changedKeyText(key));
     }),
   );
@@ -102,7 +87,7 @@ export function addKeysCommand(program: Command, run: RunCommand): void {
     .action((id: string) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const key = (await admin.call('DELETE', `/keys/${encodeURIComponent(id)}`)) as Key;
+        const key = await admin.call('DELETE /keys/{id}', { params: { id } });
         context.terminal.show(key, () => `Revoked ${key.id} (${key.name}).`);
       }),
     );
@@ -114,26 +99,34 @@ export function addKeysCommand(program: Command, run: RunCommand): void {
     .action((id: string, options: { overlap: string }) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const key = (await admin.call('POST', `/keys/${encodeURIComponent(id)}/rotate`, options)) as Key;
+        const key = await admin.call('POST /keys/{id}/rotate', { params: { id }, body: options });
         context.terminal.show(key, () => `${newKeyText(key)}\n${id} works for another ${options.overlap}.`);
       }),
     );
 }
 
-function fieldsOf({ name, scopes, root, cloudConsent, cloudBudgetUsd }: SetOptions): Record<string, unknown> {
+function fieldsOf({
+  scopes,
+  root,
+  cloudConsent,
+  cloudBudgetUsd,
+}: SetOptions): Pick<
+  AdminInput<'PATCH /keys/{id}'>['body'],
+  'scopes' | 'root' | 'cloudConsent' | 'cloudBudgetUsdPerMonth'
+> {
   const list = scopes
     ?.split(',')
     .map((scope) => scope.trim())
     .filter((scope) => scope !== '');
-  return { name, scopes: list, root, cloudConsent, cloudBudgetUsdPerMonth: cloudBudgetUsd };
+  return { scopes: list, root, cloudConsent, cloudBudgetUsdPerMonth: cloudBudgetUsd };
 }
 
 function changedKeyText(key: Key): string {
   return `${key.id} (${key.name}): scopes ${key.scopes.join(',')}, root ${key.root}, cloud ${cloudText(key)}, ${policyText(key.policy)}.`;
 }
 
-function newKeyText(key: Key): string {
-  return `${key.key ?? ''}\n\nid ${key.id}, scopes ${key.scopes.join(',')}, root ${key.root}, ${key.expiresAt === null ? 'no end' : `until ${key.expiresAt}`}, ${policyText(key.policy)}\nIt is not shown again.`;
+function newKeyText(key: CreatedKey): string {
+  return `${key.key}\n\nid ${key.id}, scopes ${key.scopes.join(',')}, root ${key.root}, ${key.expiresAt === null ? 'no end' : `until ${key.expiresAt}`}, ${policyText(key.policy)}\nIt is not shown again.`;
 }
 
 function parseDollars(text: string): number {

@@ -1,18 +1,9 @@
 // `mem-agent models …`: who may answer, in the order they are asked, and whether they do.
 import type { Command } from 'commander';
-import type { BackendInfo, BackendTest } from '../http/admin/admin-ports.ts';
+import type { Backend, BackendTest } from './admin-api-table.ts';
 import type { RunCommand } from './run-command.ts';
 import { openRunning } from './status.ts';
 import { EXIT, formatTable } from './terminal.ts';
-
-interface Problem {
-  code: string;
-  message: string;
-  hint?: string;
-}
-
-type Backend = BackendInfo & { models: string[]; error?: Problem };
-type Tested = { name: string; ok: boolean; durationMs: number; error?: Problem } & Partial<BackendTest>;
 
 /** A cloud offers hundreds. */
 const SHOWN_MODELS = 3;
@@ -27,7 +18,7 @@ export function addModelsCommand(program: Command, run: RunCommand): void {
     .action(() =>
       run(async (context) => {
         await using admin = await openRunning(context);
-        const list = (await admin.call('GET', '/models')) as Backend[];
+        const list = await admin.call('GET /models');
         context.terminal.show(list, () => backendTable(list));
       }),
     );
@@ -38,7 +29,7 @@ export function addModelsCommand(program: Command, run: RunCommand): void {
     .action((name: string | undefined) =>
       run(async (context) => {
         await using admin = await openRunning(context);
-        const results = (await admin.call('POST', '/models/test', name === undefined ? {} : { name })) as Tested[];
+        const results = await admin.call('POST /models/test', { body: { name } });
         context.terminal.show(results, () => testTable(results));
         return results.every((result) => result.ok) ? EXIT.ok : EXIT.finding;
       }),
@@ -71,7 +62,7 @@ function namesText(names: readonly string[]): string {
   return `${names.slice(0, SHOWN_MODELS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-function testTable(results: readonly Tested[]): string {
+function testTable(results: readonly BackendTest[]): string {
   if (results.length === 0) return NONE;
   const table = formatTable(
     ['NAME', 'OK', 'MS', 'FIRST TOKEN MS', 'TOKENS IN', 'TOKENS OUT', 'COST $', 'MODEL', 'ANSWER'],

@@ -9,7 +9,9 @@ import { addDashboardCommand } from './dashboard.ts';
 import { addKeysCommand } from './keys.ts';
 import { addModelsCommand } from './models.ts';
 import { addNginxCommand } from './nginx.ts';
+import { addNotesCommands } from './notes.ts';
 import type { RunCommand } from './run-command.ts';
+import { addRunsCommand } from './runs.ts';
 import { addStatusCommands } from './status.ts';
 import { addUsageCommand } from './usage.ts';
 import { addWorkerCommand } from './worker.ts';
@@ -44,6 +46,8 @@ export function buildProgram(run: RunCommand): Command {
   addDashboardCommand(program, run);
   addWorkerCommand(program, run);
   addModelsCommand(program, run);
+  addRunsCommand(program, run);
+  addNotesCommands(program, run);
   addNginxCommand(program, run);
   program
     .command('demo')

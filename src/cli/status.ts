@@ -1,22 +1,11 @@
 // `mem-agent status`, `health` and `log-level`: how the running daemon is. No daemon, or an unwell one, is exit code 1.
 import type { Command } from 'commander';
 import { AppError } from '../lib/app-error.ts';
-import type { ComponentHealth } from '../lib/component.ts';
+import type { Status } from './admin-api-table.ts';
 import { findAdminClient, type AdminClient } from './admin-client.ts';
 import type { CliContext } from './cli-context.ts';
 import type { RunCommand } from './run-command.ts';
 import { EXIT, formatTable } from './terminal.ts';
-
-export interface Status {
-  version: string;
-  state: string;
-  pid: number | null;
-  startedAt: string | null;
-  stateDirectory: string;
-  listeners: Record<string, string>;
-  attachedClients: number;
-  components: Record<string, ComponentHealth>;
-}
 
 export function addStatusCommands(program: Command, run: RunCommand): void {
   program
@@ -52,9 +41,10 @@ export function addStatusCommands(program: Command, run: RunCommand): void {
     .action((level: string | undefined) =>
       run(async (context) => {
         await using admin = await openRunning(context);
-        const answer = (await (level === undefined
-          ? admin.call('GET', '/log-level')
-          : admin.call('PUT', '/log-level', { level }))) as { level: string };
+        const answer =
+          level === undefined
+            ? await admin.call('GET /log-level')
+            : await admin.call('PUT /log-level', { body: { level } });
         context.terminal.show(answer, () => answer.level);
       }),
     );
@@ -66,7 +56,7 @@ const STOPPED_TEXT = 'No daemon runs. Start it: mem-agent serve';
 /** Undefined when no daemon runs. */
 async function askStatus(context: CliContext): Promise<Status | undefined> {
   await using admin = await findAdminClient(context);
-  return admin?.isRunning === true ? ((await admin.call('GET', '/status')) as Status) : undefined;
+  return admin?.isRunning === true ? await admin.call('GET /status') : undefined;
 }
 
 /** For what only a running daemon can do. */
@@ -90,7 +80,7 @@ function statusText(status: Status): string {
   ].join('\n');
 }
 
-function componentTable(components: Record<string, ComponentHealth>): string {
+function componentTable(components: Status['components']): string {
   return formatTable(
     ['COMPONENT', 'STATE', 'SINCE', 'WHY'],
     Object.entries(components).map(([name, part]) => [name, part.state, part.sinceIso, part.reason]),

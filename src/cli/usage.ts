@@ -1,6 +1,6 @@
 // `mem-agent usage report`: calls, tokens and time, per key, tool, backend or day.
 import type { Command } from 'commander';
-import type { UsageReportRow } from '../usage/usage-report.ts';
+import type { UsageReport } from './admin-api-table.ts';
 import { openAdminClient } from './admin-client.ts';
 import type { RunCommand } from './run-command.ts';
 import { formatTable } from './terminal.ts';
@@ -15,15 +15,13 @@ export function addUsageCommand(program: Command, run: RunCommand): void {
     .action((options: { last: string; by: string }) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const report = (await admin.call('GET', `/usage?${new URLSearchParams(options).toString()}`)) as {
-          rows: UsageReportRow[];
-        };
+        const report = await admin.call('GET /usage', { query: options });
         context.terminal.show(report, () => usageTable(options.by, report.rows));
       }),
     );
 }
 
-function usageTable(by: string, rows: readonly UsageReportRow[]): string {
+function usageTable(by: string, rows: UsageReport['rows']): string {
   if (rows.length === 0) return 'Nothing was used in that time.';
   return formatTable(
     [by.toUpperCase(), 'CALLS', 'ERRORS', 'TOKENS IN', 'TOKENS OUT', 'MODEL S', 'TURNS', 'READ', 'WRITTEN', 'COST $'],

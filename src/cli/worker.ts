@@ -1,7 +1,7 @@
 // `mem-agent worker …`: run the worker as a process of its own, see how it is, steer it, read its log.
 import { InvalidArgumentError, type Command } from 'commander';
 import { AppError } from '../lib/app-error.ts';
-import type { WorkerLogLine, WorkerProbe, WorkerState, WorkerStatus } from '../worker/worker.ts';
+import type { WorkerLogLine, WorkerState } from '../worker/worker.ts';
 import { findAdminClient, type AdminClient } from './admin-client.ts';
 import type { CliContext } from './cli-context.ts';
 import { linesOf } from './lines-of.ts';
@@ -12,9 +12,9 @@ import { isConnectionLost } from './unix-fetch.ts';
 import { logLineText, nextStep, probeText, workerStatusText } from './worker-text.ts';
 
 const WISHES = {
-  start: 'start it; the restart budget begins anew',
-  stop: 'stop it until it is started again',
-  restart: 'stop and start it at once, also out of a crash loop',
+  start: ['start it; the restart budget begins anew', 'POST /worker/start'],
+  stop: ['stop it until it is started again', 'POST /worker/stop'],
+  restart: ['stop and start it at once, also out of a crash loop', 'POST /worker/restart'],
 } as const;
 /** It answers, or is on its way. */
 const WELL: ReadonlySet<WorkerState> = new Set(['starting', 'loading', 'ready', 'busy', 'draining']);
@@ -33,20 +33,20 @@ export function addWorkerCommand(program: Command, run: RunCommand): void {
     .action(() =>
       run(async (context) => {
         await using admin = await openWorkerAdmin(context);
-        const status = (await admin.call('GET', '/worker')) as WorkerStatus;
+        const status = await admin.call('GET /worker');
         context.terminal.show(status, () => workerStatusText(status));
         return WELL.has(status.state) || status.isAsleep ? EXIT.ok : EXIT.finding;
       }),
     );
 
-  for (const [verb, description] of Object.entries(WISHES)) {
+  for (const [verb, [description, route]] of Object.entries(WISHES)) {
     worker
       .command(verb)
       .description(description)
       .action(() =>
         run(async (context) => {
           await using admin = await openWorkerAdmin(context);
-          const status = (await admin.call('POST', `/worker/${verb}`)) as WorkerStatus;
+          const status = await admin.call(route);
           const next = verb === 'stop' ? undefined : nextStep(status);
           context.terminal.show(status, () =>
             [`${status.name}: ${status.state} (${status.reason})`, next ?? ''].join('\n').trim(),
@@ -61,7 +61,7 @@ export function addWorkerCommand(program: Command, run: RunCommand): void {
     .action(() =>
       run(async (context) => {
         await using admin = await openWorkerAdmin(context);
-        const probe = (await admin.call('POST', '/worker/probe')) as WorkerProbe;
+        const probe = await admin.call('POST /worker/probe');
         context.terminal.show(probe, () => probeText(probe));
         return probe.ok ? EXIT.ok : EXIT.finding;
       }),
@@ -76,7 +76,7 @@ export function addWorkerCommand(program: Command, run: RunCommand): void {
       run(async (context) => {
         await using admin = await openWorkerAdmin(context);
         if (follow) return await followLogs(context, admin, lines);
-        const list = (await admin.call('GET', `/worker/logs?limit=${lines}`)) as WorkerLogLine[];
+        const list = await admin.call('GET /worker/logs', { query: { limit: lines } });
         context.terminal.show(list, () => list.map(logLineText).join('\n'));
         return EXIT.ok;
       }),
@@ -102,7 +102,9 @@ async function followLogs({ terminal }: CliContext, admin: AdminClient, lines: n
   process.stdout.once('error', onSignal);
   let lastSeq: number | undefined;
   try {
-    for await (const text of linesOf(admin.stream(`/worker/logs?limit=${lines}&follow=true`, stop.signal))) {
+    for await (const text of linesOf(
+      admin.stream('GET /worker/logs', { query: { limit: lines, follow: 'true' } }, stop.signal),
+    )) {
       // A beat of the connection.
       if (text === '') continue;
       const line = JSON.parse(text) as WorkerLogLine;

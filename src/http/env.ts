@@ -24,9 +24,15 @@ export interface HttpEnv {
 
 export type HttpContext = Context<HttpEnv>;
 
+/** Undefined when a test or the CLI calls the app in process: hono may then have no bindings at all. */
+export function incomingOf(c: HttpContext): HttpBindings['incoming'] | undefined {
+  const bindings: Partial<HttpBindings> | undefined = c.env;
+  return bindings?.incoming;
+}
+
 /** A request header without building a Headers object; joined as Node joins it. */
 export function headerOf(c: HttpContext, name: string): string | undefined {
-  const incoming = c.env.incoming;
+  const incoming = incomingOf(c);
   if (incoming === undefined) return c.req.header(name);
   const value = incoming.headers[name];
   return typeof value === 'string' ? value : value?.join(', ');

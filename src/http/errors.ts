@@ -1,7 +1,7 @@
 // The one map from AppError to what a client reads: an HTTP problem (RFC 9457) or a JSON-RPC error. Never a stack trace, never the
 // text of an unknown error.
 import { AppError, toAppError, type ErrorCode } from '../lib/app-error.ts';
-import type { HttpContext } from './env.ts';
+import { incomingOf, type HttpContext } from './env.ts';
 
 /** A problem as RFC 9457 has it, with our code, the fix, and the id to look for in the log. */
 export interface ProblemBody {
@@ -92,8 +92,9 @@ export function answerError(
 }
 
 /** The client left, or was cut for being slow, before its body was whole: no failure of ours, whatever was thrown. */
-function isGone({ env }: HttpContext): boolean {
-  return env.incoming !== undefined && env.incoming.destroyed && !env.incoming.complete;
+function isGone(c: HttpContext): boolean {
+  const incoming = incomingOf(c);
+  return incoming !== undefined && incoming.destroyed && !incoming.complete;
 }
 
 function goneError(cause: unknown): AppError {

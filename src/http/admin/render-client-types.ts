@@ -1,6 +1,7 @@
 // Writes the TypeScript of the admin API's clients from its OpenAPI document: one interface a schema, and a table of routes
-// with what each takes and answers. Guarantee: the same document gives the same text.
-import type { OpenApiDocument, OpenApiOperation } from './openapi-document.ts';
+// with what each takes and answers. Guarantee: the same document gives the same text. What a person types is text wherever the
+// API knows a few words or numbers: the API is who judges it.
+import type { OpenApiDocument, OpenApiOperation, OpenApiParameter } from './openapi-document.ts';
 
 interface Schema {
   $ref?: string;
@@ -15,45 +16,69 @@ interface Schema {
   additionalProperties?: Schema | boolean;
 }
 
+type Schemas = Readonly<Record<string, Schema>>;
+
 const HEADER = `// What the admin API takes and answers, as its OpenAPI document says. Written by test/helpers/write-admin-api-table.ts, which a
 // test asks for whenever the two differ; never edited by hand.
 `;
 
 export function renderClientTypes(document: OpenApiDocument): string {
-  const schemas = Object.entries(document.components.schemas).map(([name, schema]) => {
+  const schemas: Schemas = document.components.schemas;
+  const named = Object.entries(schemas).map(([name, schema]) => {
     const type = typeOf(schema);
     return type.startsWith('{') ? `export interface ${name} ${type}\n` : `export type ${name} = ${type};\n`;
   });
   const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(
-      ([method, operation]) => `  '${method.toUpperCase()} ${path}': ${routeType(operation)};`,
+      ([method, operation]) => `  '${method.toUpperCase()} ${path}': ${routeType(operation, schemas)};`,
     ),
   );
-  return `${[HEADER, ...schemas].join('\n')}\nexport interface AdminApi {\n${routes.join('\n')}\n}\n`;
+  return `${[HEADER, ...named].join('\n')}\nexport interface AdminApi {\n${routes.join('\n')}\n}\n`;
 }
 
-function routeType({ parameters = [], requestBody, responses }: OpenApiOperation): string {
+function routeType({ parameters = [], requestBody, responses }: OpenApiOperation, schemas: Schemas): string {
   const fields: string[] = [];
+  const own = (place: string): OpenApiParameter[] => parameters.filter((parameter) => parameter.in === place);
   for (const [place, name] of [
     ['path', 'params'],
     ['query', 'query'],
   ] as const) {
-    const own = parameters.filter((parameter) => parameter.in === place);
-    if (own.length === 0) continue;
-    const isNeeded = own.some(({ required }) => required === true);
-    fields.push(
-      `${name}${isNeeded ? '' : '?'}: ${objectType(own.map(({ name: key, required, schema }) => [key, schema, required === true]))}`,
-    );
+    const rows = own(place).map(({ name: key, required, schema }) => {
+      const type = typedType(schema, schemas);
+      return [key, type.startsWith('number') ? 'number | string' : type, required === true] as const;
+    });
+    if (rows.length > 0) fields.push(`${name}${rows.some((row) => row[2]) ? '' : '?'}: ${rowsType(rows)}`);
   }
-  if (parameters.some(({ name }) => name === 'if-match')) fields.push('ifMatch?: string | undefined');
+  if (own('header').some(({ name }) => name === 'if-match')) fields.push('ifMatch?: string | undefined');
   const body = requestBody?.content['application/json']?.schema;
-  if (body !== undefined) fields.push(`body: ${typeOf(body)}`);
+  if (body !== undefined) fields.push(`body: ${typedType(body, schemas)}`);
+  const isNeeded = fields.some((field) => /^\w+:/.test(field));
   const answer = responses['200']?.content?.['application/json']?.schema;
-  return `{ input: { ${fields.join('; ')} }; answer: ${answer === undefined ? 'never' : typeOf(answer)} }`;
+  const input = fields.length === 0 ? 'Record<string, never>' : `{ ${fields.join('; ')} }`;
+  return `{ input${isNeeded ? '' : '?'}: ${input}; answer: ${answer === undefined ? 'never' : typeOf(answer)} }`;
+}
+
+/** As a person may type it. */
+function typedType(schema: Schema, schemas: Schemas): string {
+  return typeOf(typed(schema, schemas));
+}
+
+function typed(schema: Schema, schemas: Schemas): Schema {
+  const target = schema.$ref === undefined ? schema : schemas[nameOf(schema.$ref)];
+  if (target?.enum !== undefined) return { type: 'string' };
+  if (schema.items !== undefined) return { ...schema, items: typed(schema.items, schemas) };
+  const { properties } = schema;
+  if (properties === undefined) return schema;
+  const fields = Object.entries(properties).map(([name, field]) => [name, typed(field, schemas)]);
+  return { ...schema, properties: Object.fromEntries(fields) };
+}
+
+function nameOf(reference: string): string {
+  return reference.slice(reference.lastIndexOf('/') + 1);
 }
 
 function typeOf(schema: Schema): string {
-  if (schema.$ref !== undefined) return schema.$ref.slice(schema.$ref.lastIndexOf('/') + 1);
+  if (schema.$ref !== undefined) return nameOf(schema.$ref);
   if (schema.const !== undefined) return literal(schema.const);
   if (schema.enum !== undefined) return unionOf(schema.enum.map(literal));
   const choices = schema.anyOf ?? schema.oneOf;
@@ -62,18 +87,19 @@ function typeOf(schema: Schema): string {
   return kinds.length === 0 ? 'unknown' : unionOf(kinds.map((kind) => kindType(kind, schema)));
 }
 
-function kindType(kind: string, schema: Schema): string {
+function kindType(kind: string, { items, properties, required = [], additionalProperties }: Schema): string {
   switch (kind) {
     case 'integer':
       return 'number';
     case 'array': {
-      const item = typeOf(schema.items ?? {});
+      const item = typeOf(items ?? {});
       return /^\w+$/.test(item) ? `${item}[]` : `(${item})[]`;
     }
     case 'object': {
-      const { properties, required = [], additionalProperties } = schema;
       if (properties !== undefined)
-        return objectType(Object.entries(properties).map(([name, field]) => [name, field, required.includes(name)]));
+        return rowsType(
+          Object.entries(properties).map(([name, field]) => [name, typeOf(field), required.includes(name)]),
+        );
       const value = typeof additionalProperties === 'object' ? typeOf(additionalProperties) : 'unknown';
       return `Record<string, ${value}>`;
     }
@@ -82,12 +108,12 @@ function kindType(kind: string, schema: Schema): string {
   }
 }
 
-function objectType(fields: readonly (readonly [name: string, schema: Schema, isRequired: boolean])[]): string {
-  const rows = fields.map(([name, schema, isRequired]) => {
+function rowsType(rows: readonly (readonly [name: string, type: string, isRequired: boolean])[]): string {
+  const fields = rows.map(([name, type, isRequired]) => {
     const key = /^[a-z]\w*$/i.test(name) ? name : `'${name}'`;
-    return isRequired ? `${key}: ${typeOf(schema)}` : `${key}?: ${typeOf(schema)} | undefined`;
+    return isRequired ? `${key}: ${type}` : `${key}?: ${type} | undefined`;
   });
-  return `{ ${rows.join('; ')} }`;
+  return `{ ${fields.join('; ')} }`;
 }
 
 function unionOf(types: readonly string[]): string {
