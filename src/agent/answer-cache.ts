@@ -28,6 +28,8 @@ export interface AnswerKeyParts {
   question: string;
   filters: string;
   scopes: Iterable<string>;
+  /** What of the root the caller may read and write, as text. */
+  paths: string;
   systemPrompt: string;
 }
 
@@ -92,8 +94,8 @@ export class AnswerCache {
 
 /** A digest, so that no question lies about as a key. */
 export function answerKey(parts: AnswerKeyParts): string {
-  const { directory, root, revision, question, filters, scopes, systemPrompt } = parts;
+  const { directory, root, revision, question, filters, scopes, paths, systemPrompt } = parts;
   const ordered = [...scopes].toSorted((a, b) => (a < b ? -1 : 1));
-  const text = JSON.stringify([directory, root, revision, question, filters, ordered, systemPrompt]);
+  const text = JSON.stringify([directory, root, revision, question, filters, ordered, paths, systemPrompt]);
   return createHash('sha256').update(text).digest('base64');
 }

@@ -103,7 +103,7 @@ export class SharedAnswers {
     }
   }
 
-  /** Scopes and root are all of a principal that bounds what it reads; whatever joins them later belongs in here. */
+  /** Scopes, root and paths are all of a principal that bounds what it reads; whatever joins them later belongs in here. */
   #keyOf({ question, principal }: AgentRequest): string {
     const source = this.#ports.sourceOf(principal);
     return answerKey({
@@ -113,6 +113,7 @@ export class SharedAnswers {
       question,
       filters: this.#text.filters(),
       scopes: principal.scopes,
+      paths: JSON.stringify([principal.policy?.readPaths ?? null, principal.policy?.writePaths ?? null]),
       systemPrompt: this.#text.systemPrompt(),
     });
   }

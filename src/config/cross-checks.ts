@@ -1,8 +1,7 @@
 // Checks that need more than one key: addresses, directories and limits that would contradict each other.
-import { realpathSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
 import type { SettingValue } from './config-key.ts';
 import { serversIn } from './computed-settings.ts';
+import { checkDirectories } from './directory-checks.ts';
 import { parseListenAddress, socketPathProblem } from './listen-address.ts';
 import { readTextFile } from './read-text-file.ts';
 import { urlProblem } from './value-rules.ts';
@@ -14,9 +13,6 @@ export interface CrossProblem {
 }
 
 export type Values = ReadonlyMap<string, SettingValue>;
-
-/** What the daemon keeps in `state.dir` for itself; notes in there would be taken for its own, or the other way round. */
-const STATE_PRIVATE = /^(core\.db|index\.db|lock|locks|run|trash|journal|revisions|backups|first-keys)([.-].*)?$/;
 
 /** `[smaller, larger]`: the first must not exceed the second. */
 const NOT_MORE_THAN: readonly (readonly [string, string])[] = [
@@ -74,22 +70,6 @@ function checkAddresses(values: Values): CrossProblem[] {
   return problems;
 }
 
-function checkDirectories(values: Values): CrossProblem[] {
-  const memory = realPath(textOf(values, 'memory.dir'));
-  const state = realPath(textOf(values, 'state.dir'));
-  const runtime = realPath(textOf(values, 'runtime.dir'));
-  const problem = (message: string): CrossProblem[] => [
-    { key: 'memory.dir', message, fix: 'Set memory.dir to a directory that holds notes only' },
-  ];
-  if (memory === state) return problem('it is the same directory as state.dir');
-  if (isInside(state, memory)) return problem(`state.dir (${state}) lies inside it`);
-  if (isInside(runtime, memory)) return problem(`runtime.dir (${runtime}) is it, or lies inside it`);
-  if (isInside(memory, runtime)) return problem(`it lies inside runtime.dir (${runtime}), which a reboot empties`);
-  const first = relative(state, memory).split('/')[0] ?? '';
-  if (isInside(memory, state) && STATE_PRIVATE.test(first)) return problem(`the daemon keeps its own ${first} there`);
-  return [];
-}
-
 function checkLimits(values: Values): CrossProblem[] {
   return NOT_MORE_THAN.flatMap(([smaller, larger]) => {
     const limit = Number(values.get(larger));
@@ -138,19 +118,4 @@ function checkFiles(values: Values): CrossProblem[] {
 
 function textOf(values: Values, key: string): string {
   return String(values.get(key));
-}
-
-function isInside(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
-}
-
-/** Follows symbolic links as far as the path exists. */
-function realPath(path: string): string {
-  const parent = dirname(path);
-  try {
-    return realpathSync(path);
-  } catch {
-    // Not there yet, or not to be looked at: the part above it decides.
-    return parent === path ? path : join(realPath(parent), basename(path));
-  }
 }

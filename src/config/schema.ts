@@ -23,6 +23,12 @@ export const CONFIG_TABLE = [
   }),
   int('memory.max_file_bytes', MIB, [1024, GIB], 'The largest note, in bytes.'),
   int('memory.max_root_bytes', 100 * MIB, [1024, 1024 * GIB], 'The largest memory root, in bytes.'),
+  list(
+    'memory.roots',
+    [],
+    'More memory roots for keys of their own, each as "name=work path=/srv/work max_bytes=N max_file_bytes=N readonly=false".',
+    { item: 'root' },
+  ),
   path('memory.filters_file', '', 'What the agent must not tell, one rule a line; re-read when it changes.', {
     computed: '.filters in the configuration directory, else in the working directory, if there is one',
     reloadable: true,

@@ -5,6 +5,7 @@ import { AppError } from '../lib/app-error.ts';
 import type { ConfigKey, SettingValue } from './config-key.ts';
 import { backendsProblem } from './backend-entry.ts';
 import { isHost, LISTEN_FORMAT, parseListenAddress } from './listen-address.ts';
+import { rootsProblem } from './root-entry.ts';
 
 /** What a value of this key has to be, as the end of "it must be …". */
 export function expectation(row: ConfigKey): string {
@@ -68,6 +69,7 @@ function listProblem(row: ConfigKey, entries: readonly string[]): string | undef
   const rule = row.item;
   if (rule === undefined) return undefined;
   if (rule === 'backend') return backendsProblem(entries, urlProblem);
+  if (rule === 'root') return rootsProblem(entries);
   const wrong = entries.find((entry) => !ITEM_RULES[rule].test(entry));
   return wrong === undefined ? undefined : `an entry is not ${ITEM_RULES[rule].says}`;
 }

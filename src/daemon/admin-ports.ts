@@ -12,6 +12,7 @@ import type { StoreParts } from './store-parts.ts';
 export interface AdminPortsInput {
   version: string;
   clock: Clock;
+  rootNames: readonly string[];
   parts: StoreParts;
   /** Asked at each look, so that a reload shows. */
   loaded(): LoadedConfig;
@@ -50,7 +51,8 @@ export function createAdminPorts(input: AdminPortsInput): AdminPorts {
       },
     },
     keys: parts.keys,
-    rootNames: () => ['default'],
+    // Those that are open: a reload does not open more.
+    rootNames: () => input.rootNames,
     usage: (options) => usageReport(parts.core.db, options),
     stateDirectory: input.loaded().config.state.dir,
     listeners: input.listeners,

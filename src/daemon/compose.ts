@@ -10,7 +10,6 @@ import { createAdminApp } from '../http/admin/admin-app.ts';
 import { createHttpApps } from '../http/http-apps.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { INDEX_SCHEMA } from '../memory/index-database.ts';
-import { openMemoryRoot } from '../memory/open-memory-root.ts';
 import { createSandbox } from '../sandbox/create-sandbox.ts';
 import { openIndexStore } from '../store/index-store.ts';
 import { lockState } from '../store/state-lock.ts';
@@ -20,7 +19,6 @@ import { createMetrics } from '../telemetry/metrics-registry.ts';
 import { openTracer } from '../telemetry/tracer.ts';
 import { createAdminPorts } from './admin-ports.ts';
 import { auditedReload } from './audited-reload.ts';
-import { openCurrentRoot } from './current-root.ts';
 import { startFollowingLegacyFiles } from './follow-legacy-files.ts';
 import { createHttpPorts } from './http-ports.ts';
 import { observeSandbox } from './observe-sandbox.ts';
@@ -37,6 +35,7 @@ import { openModels } from './open-models.ts';
 import { openSecurity } from './open-security.ts';
 import { openModelWorker } from './open-model-worker.ts';
 import { openListeners, type Listeners } from './open-listeners.ts';
+import { openRoots } from './open-roots.ts';
 import { createReloadableConfig } from './reloadable-config.ts';
 import { createRunningPorts } from './running-ports.ts';
 import type { SdNotify } from './sd-notify.ts';
@@ -124,25 +123,19 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   metrics.setAuditChainValid(parts.audit.finding() === undefined);
   const security = stack.use(openSecurity(parts.audit, events, clock));
 
-  // Memory: one root until there are several.
+  // Memory: the default root and those of memory.roots.
   const indexStore = stack.use(openIndexStore({ directory: config.state.dir, schema: INDEX_SCHEMA }));
-  const noteListeners: ((paths: readonly string[]) => void)[] = [];
-  const memory = stack.use(
-    openCurrentRoot(config.memory.dir, (directory, isMove) =>
-      openMemoryRoot({
-        name: 'default',
-        directory,
-        isBesideOther: isMove,
-        indexDatabase: indexStore.db,
-        maxFileBytes: config.memory.maxFileBytes,
-        maxRootBytes: config.memory.maxRootBytes,
-        clock,
-        onEvent: (event) => {
-          if (event.type === 'note.changed') for (const listener of noteListeners) listener([event.path]);
-          else logger.info({ component: 'memory', ...event }, 'memory index');
-        },
-      }),
-    ),
+  const noteListeners: ((root: string, paths: readonly string[]) => void)[] = [];
+  const roots = stack.use(
+    openRoots({
+      config,
+      indexDatabase: indexStore.db,
+      clock,
+      onEvent: (root, event) => {
+        if (event.type === 'note.changed') for (const listener of noteListeners) listener(root, [event.path]);
+        else logger.info({ component: 'memory', root, ...event }, 'memory index');
+      },
+    }),
   );
 
   // The agent: who answers, where its Python runs, and the loop between them.
@@ -168,7 +161,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     notify: options.notify,
     async apply(next) {
       modelWorker.reload(next);
-      if (await memory.moveTo(next.memory.dir)) for (const listener of noteListeners) listener([]);
+      if (await roots.moveDefaultTo(next.memory.dir)) for (const listener of noteListeners) listener('default', []);
     },
   });
   const reload = (load: () => LoadedConfig): Promise<ConfigDiff> =>
@@ -187,7 +180,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const cloud = openCloud({ settings, budgets, security: security.log, metrics });
   const models = openModels(settings, { clock, logger, metrics, worker, guard: cloud.guard }, stack);
   const backend = models.router;
-  const agent = stack.use(openAgent({ settings, backend, sandbox, memory, cloud, clock, events, tracer }));
+  const agent = stack.use(openAgent({ settings, backend, sandbox, roots, cloud, clock, events, tracer }));
 
   // Who may call, and what listens.
   const idle = stack.use(
@@ -198,13 +191,13 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     }),
   );
   const board = createHealthBoard(
-    createHealthProbes({ parts, settings, memory, sandbox, backend, worker, agent }),
+    createHealthProbes({ parts, settings, roots, sandbox, backend, worker, agent }),
     clock,
   );
   const ports = createHttpPorts({
     settings,
     parts,
-    memory,
+    roots,
     agent,
     budgets,
     cloud,
@@ -223,7 +216,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   collectDaemon(
     {
       board,
-      memory,
+      roots,
       agent,
       sandbox,
       listeners: () => listeners,
@@ -236,6 +229,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     createAdminPorts({
       version,
       clock,
+      rootNames: roots.names,
       parts,
       loaded: () => settings.loaded,
       health: () => board.components(),
@@ -244,7 +238,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       startedAtMs: clock.nowMs(),
       worker,
       models: createModelsPort(models),
-      roots: async () => [memory.root],
+      roots: async () => roots.all(),
       onAuditVerified: ({ ok, records, reason }) =>
         events.auditChainChecked({ valid: ok, records, ...(reason !== undefined && { reason }) }),
       running: createRunningPorts({
@@ -271,11 +265,11 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     adminApp,
   );
-  noteListeners.push((paths) => apps.mcp.notifyNotesChanged(paths, true));
+  noteListeners.push((root, paths) => apps.mcp.notifyNotesChanged(paths, true, root));
   const opened = await openListeners(apps, config, parts.keys.list().length > 0, stack);
   listeners = opened;
 
-  memory.root.start();
+  roots.start();
   sandbox.start();
   worker?.start();
   // The first look starts the clock of "since when".

@@ -1,17 +1,18 @@
 // How each part of the daemon is, in its own words: what it already knows, nothing is called or measured here.
 import type { AgentService } from '../agent/agent-service.ts';
+import type { MemoryRoot } from '../memory/memory-root.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Worker } from '../worker/worker.ts';
-import type { CurrentRoot } from './current-root.ts';
 import type { Probe } from './health-board.ts';
+import type { Roots } from './open-roots.ts';
 import type { ReloadableConfig } from './reloadable-config.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export interface ProbedParts {
   parts: StoreParts;
   settings: ReloadableConfig;
-  memory: CurrentRoot;
+  roots: Roots;
   sandbox: Sandbox;
   backend: ChatBackend;
   worker: Worker | null;
@@ -19,7 +20,7 @@ export interface ProbedParts {
 }
 
 export function createHealthProbes(probed: ProbedParts): Record<string, () => Probe> {
-  const { parts, settings, memory, sandbox, backend, worker, agent } = probed;
+  const { parts, settings, roots, sandbox, backend, worker, agent } = probed;
   return {
     config: () =>
       settings.problem === ''
@@ -31,11 +32,7 @@ export function createHealthProbes(probed: ProbedParts): Record<string, () => Pr
       const { state, reason } = parts.groupCommit.health();
       return { state, reason };
     },
-    memory: () => {
-      const { notes, sizeBytes, index, indexedNotes, indexLagMs, writable, reason } = memory.root.status();
-      const details = { notes, sizeBytes, index, indexedNotes, indexLagMs, writable };
-      return { state: !writable || index === 'failed' ? 'degraded' : 'ok', reason, details };
-    },
+    memory: () => probeRoots(roots),
     sandbox: () => {
       const { state, reason, ...details } = sandbox.status();
       return {
@@ -52,6 +49,24 @@ export function createHealthProbes(probed: ProbedParts): Record<string, () => Pr
       details: { running: agent.activeRuns, waiting: agent.queueDepth },
     }),
   };
+}
+
+/** The default root in full, as ever; of the others what they hold, and whatever is wrong with any of them. */
+function probeRoots(roots: Roots): Probe {
+  const [whole, ...others] = roots.all().map((root) => ({ name: root.name, ...probeRoot(root, roots) }));
+  if (whole === undefined) return { state: 'failed', reason: 'no memory root is open' };
+  const worse = [whole, ...others].find(({ state }) => state !== 'ok') ?? whole;
+  const reason = worse === whole ? whole.reason : `${worse.name}: ${worse.reason}`;
+  if (others.length === 0) return { state: worse.state, reason, details: whole.details };
+  const named = Object.fromEntries(others.map(({ name, details }) => [name, details]));
+  return { state: worse.state, reason, details: { ...whole.details, roots: named } };
+}
+
+function probeRoot(root: MemoryRoot, roots: Roots): Required<Probe> {
+  const { notes, sizeBytes, index, indexedNotes, indexLagMs, writable, reason } = root.status();
+  const isWrong = index === 'failed' || (!writable && !roots.readOnlyNames.has(root.name));
+  const details = { notes, sizeBytes, index, indexedNotes, indexLagMs, writable };
+  return { state: isWrong ? 'degraded' : 'ok', reason, details };
 }
 
 function probeWorker(worker: Worker): Probe {

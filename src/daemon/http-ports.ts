@@ -13,7 +13,7 @@ import type { Metrics } from '../telemetry/metrics-registry.ts';
 import type { CallerBudgets } from './open-budgets.ts';
 import type { Tracer } from '../telemetry/tracer.ts';
 import type { Cloud } from './open-cloud.ts';
-import type { CurrentRoot } from './current-root.ts';
+import type { Roots } from './open-roots.ts';
 import type { DaemonState } from './daemon-state.ts';
 import type { HealthBoard } from './health-board.ts';
 import { createDefaultLimits } from './default-limits.ts';
@@ -24,7 +24,7 @@ import type { StoreParts } from './store-parts.ts';
 export interface HttpPortsInput {
   settings: ReloadableConfig;
   parts: StoreParts;
-  memory: CurrentRoot;
+  roots: Roots;
   agent: AgentService;
   budgets: CallerBudgets;
   cloud: Cloud;
@@ -49,12 +49,12 @@ const REFUSALS: Readonly<Record<string, SecurityEventName>> = {
 };
 
 export function createHttpPorts(input: HttpPortsInput): HttpPorts {
-  const { settings, parts, memory, agent, budgets, cloud, board, metrics, events, state, security } = input;
+  const { settings, parts, roots, agent, budgets, cloud, board, metrics, events, state, security } = input;
   const withDefaults = createDefaultLimits(settings);
   const authFailuresPerMinute = (): number => settings.config.limits.authFailuresPerMinute;
   return {
     audit: budgets.audit,
-    rootOf: () => memory.root,
+    rootOf: (principal) => roots.rootOf(principal),
     verifyKey(token) {
       const verdict = parts.keys.verify(token);
       return 'failure' in verdict ? verdict : withDefaults(verdict);

@@ -2,13 +2,13 @@
 import type { AgentService } from '../agent/agent-service.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
-import type { CurrentRoot } from './current-root.ts';
 import type { HealthBoard } from './health-board.ts';
 import type { Listeners } from './open-listeners.ts';
+import type { Roots } from './open-roots.ts';
 
 export interface MeasuredParts {
   board: HealthBoard;
-  memory: CurrentRoot;
+  roots: Roots;
   agent: AgentService;
   sandbox: Sandbox;
   /** Undefined until they are open. */
@@ -18,11 +18,14 @@ export interface MeasuredParts {
 }
 
 export function collectDaemon(parts: MeasuredParts, metrics: Metrics): void {
-  const { board, memory, agent, sandbox } = parts;
+  const { board, roots, agent, sandbox } = parts;
   metrics.machine.setPlaces(parts.places());
   metrics.onCollect(() => {
-    const { notes, sizeBytes, index, indexLagMs } = memory.root.status();
-    metrics.setMemory({ files: notes, sizeBytes, indexStale: index !== 'ready', indexLagSeconds: indexLagMs / 1000 });
+    for (const root of roots.all()) {
+      const { notes, sizeBytes, index, indexLagMs } = root.status();
+      const indexLagSeconds = indexLagMs / 1000;
+      metrics.setMemory({ root: root.name, files: notes, sizeBytes, indexStale: index !== 'ready', indexLagSeconds });
+    }
     metrics.setQueueDepth(agent.queueDepth);
     metrics.health.setRunning(agent.activeRuns);
     metrics.health.setSandbox(sandbox.status());

@@ -11,14 +11,14 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Events } from '../telemetry/events.ts';
 import type { Tracer } from '../telemetry/tracer.ts';
 import type { Cloud } from './open-cloud.ts';
-import type { CurrentRoot } from './current-root.ts';
+import type { Roots } from './open-roots.ts';
 import type { ReloadableConfig } from './reloadable-config.ts';
 
 export interface AgentParts {
   settings: ReloadableConfig;
   backend: ChatBackend;
   sandbox: Sandbox;
-  memory: CurrentRoot;
+  roots: Roots;
   cloud: Cloud;
   clock: Clock;
   events: Events;
@@ -29,7 +29,7 @@ export function openAgent({
   settings,
   backend,
   sandbox,
-  memory,
+  roots,
   cloud,
   clock,
   events,
@@ -50,7 +50,7 @@ export function openAgent({
       clock,
       tracer,
       openFunctions: ({ runId, principal, auditCall }) => {
-        const lease = memory.lease();
+        const lease = roots.lease(principal);
         // What a block takes out of a note no longer says that it is a secret; the note as a whole does.
         const { consent } = cloud.permitFor(principal, auditCall);
         const functions = createMemoryFunctions({
@@ -78,7 +78,7 @@ export function openAgent({
       ...(agent.cacheMs > 0 && {
         answers: {
           cache: new AnswerCache({ ...defaultAnswerCacheOptions, ttlMs: agent.cacheMs, clock }),
-          sourceOf: () => memory.root,
+          sourceOf: (principal) => roots.rootOf(principal),
           onShared: (how) => events.answerShared({ how }),
         },
       }),

@@ -1,18 +1,18 @@
 // What an operator's command needs when no daemon runs: the store under the state lock, behind the same admin app.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadedConfig } from '../config/load-config.ts';
+import { parseRootEntries } from '../config/root-entry.ts';
 import { createOfflineAdminApp } from '../http/admin/admin-app.ts';
 import type { AdminPorts } from '../http/admin/admin-ports.ts';
 import type { AdminApp } from '../http/admin/admin-route.ts';
 import { systemClock } from '../lib/clock.ts';
 import { INDEX_SCHEMA } from '../memory/index-database.ts';
-import type { MemoryRoot } from '../memory/memory-root.ts';
-import { openMemoryRoot } from '../memory/open-memory-root.ts';
 import { connectWorker } from '../worker/connect-worker.ts';
 import type { Worker } from '../worker/worker.ts';
 import { openIndexStore } from '../store/index-store.ts';
 import { lockState } from '../store/state-lock.ts';
 import { createAdminPorts } from './admin-ports.ts';
+import { openRoots, type Roots } from './open-roots.ts';
 import { openStoreParts } from './store-parts.ts';
 import { readVersion } from './version.ts';
 
@@ -44,6 +44,7 @@ export async function openOffline(loaded: LoadedConfig): Promise<OfflineAdmin> {
     createAdminPorts({
       version: readVersion(),
       clock: systemClock,
+      rootNames: ['default', ...parseRootEntries(config.memory.roots).map(({ name }) => name)],
       parts,
       loaded: () => loaded,
       health: () => ({}),
@@ -61,17 +62,14 @@ export async function openOffline(loaded: LoadedConfig): Promise<OfflineAdmin> {
 
 /** The notes are opened by the first command that asks for them; most never do. */
 function createOfflineRoots({ config }: LoadedConfig, owned: AsyncDisposableStack): AdminPorts['roots'] {
-  let root: MemoryRoot | undefined;
+  let roots: Roots | undefined;
   return async () => {
-    const open = (): MemoryRoot => {
-      const index = owned.use(openIndexStore({ directory: config.state.dir, schema: INDEX_SCHEMA }));
-      const { maxFileBytes, maxRootBytes, dir: directory } = config.memory;
-      return owned.use(
-        openMemoryRoot({ name: 'default', directory, indexDatabase: index.db, maxFileBytes, maxRootBytes }),
-      );
+    const open = (): Roots => {
+      const { db } = owned.use(openIndexStore({ directory: config.state.dir, schema: INDEX_SCHEMA }));
+      return owned.use(openRoots({ config, indexDatabase: db, clock: systemClock, onEvent: () => undefined }));
     };
-    root ??= open();
-    return [root];
+    roots ??= open();
+    return roots.all();
   };
 }
 

@@ -66,6 +66,9 @@ export function prepareStatements(db: IndexHandle, prefix: string) {
     maxId: db.prepare<[], number>(`SELECT max(id) FROM ${notes}`).pluck(),
     stamp: db.prepare<[string]>(`SELECT id, size, mtime, ctime FROM ${notes} WHERE path = ?`),
     note: db.prepare<[number]>(`SELECT path, title FROM ${notes} WHERE id = ?`),
+    countUnder: db
+      .prepare<[string, string], number>(`SELECT count(*) FROM ${notes} WHERE path >= ? AND path < ?`)
+      .pluck(),
     page: db.prepare<[number]>(`SELECT id, path FROM ${notes} WHERE id > ? ORDER BY id LIMIT 256`),
     named: db
       .prepare<[string, string]>(

@@ -1,7 +1,8 @@
 // Ranked search over the stored index whose cost does not grow with how common the words are: rare words give all their
 // notes, common words only their best ones; at most some hundred candidates are scored.
 
-import { forwardKey, TIERS, weightIn, wordMatch, prefixMatch, type NoteIndex, type Tier } from './note-index.ts';
+import { forwardKey, TIERS, weightIn, wordMatch, prefixMatch, type Tier } from './note-index.ts';
+import type { SearchableIndex } from './scoped-index.ts';
 import { coverageScore, inverseFrequency } from './scores.ts';
 
 /** A word with fewer notes than this gives them all. */
@@ -23,7 +24,7 @@ interface Term {
   all: number[] | undefined;
 }
 
-export function searchIndex(index: NoteIndex, words: readonly string[], limit: number): RankedNote[] {
+export function searchIndex(index: SearchableIndex, words: readonly string[], limit: number): RankedNote[] {
   const maxId = index.maxId();
   const terms = words.map((word) => probe(index, word, maxId)).filter((term) => term.notes > 0);
   if (terms.length === 0) return [];
@@ -38,7 +39,7 @@ export function searchIndex(index: NoteIndex, words: readonly string[], limit: n
 }
 
 /** Paths of notes with words that begin so, for when no whole word was found. */
-export function prefixCandidates(index: NoteIndex, words: readonly string[]): string[] {
+export function prefixCandidates(index: SearchableIndex, words: readonly string[]): string[] {
   const paths = new Set<string>();
   for (const word of words) {
     if (word.length < 2) continue;
@@ -51,7 +52,7 @@ export function prefixCandidates(index: NoteIndex, words: readonly string[]): st
 }
 
 /** Reads the first notes of a word; of a common one the spacing of their ids tells how many there are in all. */
-function probe(index: NoteIndex, word: string, maxId: number): Term {
+function probe(index: SearchableIndex, word: string, maxId: number): Term {
   const ids = index.candidates(wordMatch(word, TIERS), RARE);
   const key = forwardKey(word);
   if (ids.length < RARE) return { word, key, notes: ids.length, all: ids };
@@ -60,7 +61,7 @@ function probe(index: NoteIndex, word: string, maxId: number): Term {
   return { word, key, notes, all: undefined };
 }
 
-function candidatesOf(index: NoteIndex, terms: readonly Term[], limit: number): number[] {
+function candidatesOf(index: SearchableIndex, terms: readonly Term[], limit: number): number[] {
   const ids = new Set<number>();
   for (const term of terms) for (const id of term.all ?? []) ids.add(id);
   const common = terms.filter((term) => term.all === undefined);
@@ -88,7 +89,7 @@ function candidatesOf(index: NoteIndex, terms: readonly Term[], limit: number): 
 
 function addMatches(
   ids: Set<number>,
-  index: NoteIndex,
+  index: SearchableIndex,
   terms: readonly Term[],
   tiers: readonly Tier[],
   limit: number,
@@ -98,7 +99,7 @@ function addMatches(
 }
 
 function score(
-  index: NoteIndex,
+  index: SearchableIndex,
   ids: readonly number[],
   terms: readonly Term[],
   wordCount: number,

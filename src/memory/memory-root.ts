@@ -1,5 +1,7 @@
 // The contract of one memory root: every read and write of a note goes through it, jailed, atomic, one writer at a time.
 
+import type { ScopedPaths } from './path-scope.ts';
+
 export interface Note {
   /** Relative to the root, `/` as separator, no leading slash, NFC as stored on disk. */
   path: string;
@@ -40,7 +42,11 @@ export interface WriteOptions {
   /** A version, or null for "must not exist yet"; left out = whatever is there is replaced. Else `VERSION_CONFLICT`. */
   expectedVersion?: string | null;
   beforeEffect?: BeforeEffect;
+  /** Paths, as the jail resolves them, that may be changed; left out = all. A scoped view sets it. Else `PERMISSION_DENIED`. */
+  allows?: (path: string) => boolean;
 }
+
+export type DirectoryOptions = Pick<WriteOptions, 'beforeEffect' | 'allows'>;
 
 /**
  * Reads are synchronous and always of the disk; what may have to look at every note (`search`, `resolveLink`) lets the event
@@ -71,13 +77,15 @@ export interface MemoryRoot extends AsyncDisposable {
   /** Reads, replaces the first occurrence and writes under the lock. */
   replaceInNote(path: string, oldText: string, newText: string, options?: WriteOptions): Promise<{ version: string }>;
   deleteNote(path: string, options?: WriteOptions): Promise<void>;
-  createDirectory(path: string, options?: { beforeEffect?: BeforeEffect }): Promise<void>;
-  removeDirectory(path: string, options?: { beforeEffect?: BeforeEffect }): Promise<void>;
+  createDirectory(path: string, options?: DirectoryOptions): Promise<void>;
+  removeDirectory(path: string, options?: DirectoryOptions): Promise<void>;
   rename(from: string, to: string, options?: WriteOptions): Promise<void>;
   /** Best first. Before the index is complete they are the best of the notes that could be read in a few seconds. */
   search(query: string, limit: number): Promise<SearchHit[]>;
   /** Grows with each own change, and with each outside edit as soon as it is seen (at the latest by the next sweep). */
   revision(): number;
+  /** The same root for a caller with these paths: what it may not read is not there. Needs no closing. */
+  scopedTo(paths: ScopedPaths): MemoryRoot;
   /** For `/health`, `memory_status` and metrics. */
   status(): {
     notes: number;

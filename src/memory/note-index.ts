@@ -4,6 +4,7 @@
 import { createTables, prepareStatements, type IndexHandle } from './index-database.ts';
 import { foldText } from './note-words.ts';
 import { MAX_WEIGHT, type WeighedNote } from './note-weights.ts';
+import type { PathSet } from './path-scope.ts';
 
 // Private-use characters: FTS5's tokenizer takes them for letters, and no word of ours contains them.
 const TIER_MARKS = ['\uE000', '\uE001', '\uE002', '\uE003'] as const;
@@ -41,6 +42,14 @@ export class NoteIndex {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Notes in these folders and at these paths. */
+  countIn({ folders, notes }: PathSet): number {
+    if (folders.includes('')) return this.#count;
+    // `0` follows `/`: everything that begins with the folder and a slash.
+    const inside = folders.map((folder) => this.#sql.countUnder.get(`${folder}/`, `${folder}0`) ?? 0);
+    return inside.reduce((sum, count) => sum + count, 0) + notes.filter((path) => this.has(path)).length;
   }
 
   /** One commit for all that `work` stores. */

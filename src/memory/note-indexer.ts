@@ -29,6 +29,8 @@ export interface NoteIndexerOptions {
   revision: RootRevision;
   clock: Clock;
   sweepIntervalMs: number;
+  /** Leftovers of interrupted writes are cleared away. */
+  mayRemove: boolean;
   onEvent: (event: MemoryEvent) => void;
 }
 
@@ -264,7 +266,8 @@ export class NoteIndexer implements AsyncDisposable {
 
   #removeLeftover(path: string, stats: Stats): void {
     // Younger ones may belong to a write that runs right now.
-    if (stats.isFile() && stats.mtimeMs < this.#openedAtMs - 1000) rmSync(path, { force: true });
+    if (this.#options.mayRemove && stats.isFile() && stats.mtimeMs < this.#openedAtMs - 1000)
+      rmSync(path, { force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -82,7 +82,8 @@ export class NoteReader {
     for (const entry of entries) {
       if (!isVisibleName(entry.name)) continue;
       const kind = this.#kindOf(entry, pinned.relative);
-      if (kind !== null) listed.push({ name: entry.name, kind });
+      const below = pinned.relative === '' ? entry.name : `${pinned.relative}/${entry.name}`;
+      if (kind !== null && this.#jail.shows(below, kind === 'directory')) listed.push({ name: entry.name, kind });
     }
     return listed.sort((a, b) => compareByCodePoint(a.name, b.name));
   }
@@ -142,7 +143,9 @@ export function decodeText(bytes: Buffer, path: string): string {
 }
 
 function statOf(pinned: Pinned): EntryStat | null {
-  const { stats } = pinned;
+  const { stats, isPassage } = pinned;
   if (!stats.isFile() && !stats.isDirectory()) return null;
+  // Its size and time would tell of what else comes and goes in it.
+  if (isPassage) return { kind: 'directory', sizeBytes: 0, modifiedAtMs: 0 };
   return { kind: stats.isFile() ? 'file' : 'directory', sizeBytes: stats.size, modifiedAtMs: stats.mtimeMs };
 }

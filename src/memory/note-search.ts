@@ -5,11 +5,12 @@
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { prefixCandidates, searchIndex, type RankedNote } from './index-search.ts';
-import { nameKey, type NoteIndex } from './note-index.ts';
+import { nameKey } from './note-index.ts';
 import type { SearchHit } from './memory-root.ts';
 import { decodeText, type NoteReader } from './note-reader.ts';
 import { titleOf } from './note-weights.ts';
 import { foldText, queryWords } from './note-words.ts';
+import type { SearchableIndex } from './scoped-index.ts';
 import { scanNotes, type ScanOptions, type ScanResult } from './scan-search.ts';
 import { resultInSlices } from './slices.ts';
 import { makeSnippet } from './snippet.ts';
@@ -22,7 +23,7 @@ const RETRY_S = 5;
 
 export interface NoteSearchOptions {
   reader: NoteReader;
-  index: NoteIndex;
+  index: SearchableIndex;
   /** Brings the index up to date if that is quick; false while files must be read instead. */
   isIndexComplete: () => boolean;
   /** The stored index cannot be read; it must not be complete from then on. */

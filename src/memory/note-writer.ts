@@ -7,12 +7,12 @@ import { AppError } from '../lib/app-error.ts';
 import { makeDirectory, syncDirectory, writeAtomically } from './atomic-write.ts';
 import { toFileError } from './file-error.ts';
 import type { MemoryEvent } from './memory-event.ts';
-import type { BeforeEffect, WriteOptions } from './memory-root.ts';
+import type { DirectoryOptions, WriteOptions } from './memory-root.ts';
 import type { NoteIndexer } from './note-indexer.ts';
 import { displayPath } from './note-path.ts';
 import { decodeText, isNotePath, versionOf, type NoteReader } from './note-reader.ts';
 import type { PathJail, Pinned } from './path-jail.ts';
-import { notADirectory, notAFile, notFound, refused, tooLarge } from './refusals.ts';
+import { notADirectory, notAFile, notFound, outsidePaths, refused, tooLarge } from './refusals.ts';
 import { replaceFirst } from './replace-text.ts';
 import type { RootCounts } from './root-counts.ts';
 import type { RootRevision } from './root-revision.ts';
@@ -26,8 +26,8 @@ export interface NoteWriterOptions {
   revision: RootRevision;
   maxFileBytes: number;
   maxRootBytes: number;
-  /** Why nothing may be written, or ''. */
-  readOnlyReason: string;
+  /** Why nothing may be written, and what would change that; null: it may be. */
+  readOnly: AppError | null;
   onEvent: (event: MemoryEvent) => void;
 }
 
@@ -49,7 +49,7 @@ export class NoteWriter implements AsyncDisposable {
   }
 
   writeNote(path: string, text: string, options: WriteOptions = {}): Promise<{ version: string; created: boolean }> {
-    return this.#change(path, async (relative) => {
+    return this.#change(path, options, async (relative) => {
       const before = this.#before(relative, path);
       checkVersion(before, options.expectedVersion, path);
       const version = await this.#replace(before, text, path, options, options.expectedVersion !== undefined);
@@ -63,7 +63,7 @@ export class NoteWriter implements AsyncDisposable {
     newText: string,
     options: WriteOptions = {},
   ): Promise<{ version: string }> {
-    return this.#change(path, async (relative) => {
+    return this.#change(path, options, async (relative) => {
       const before = this.#before(relative, path);
       if (before.bytes === null) throw notFound(path);
       checkVersion(before, options.expectedVersion, path);
@@ -73,7 +73,7 @@ export class NoteWriter implements AsyncDisposable {
   }
 
   deleteNote(path: string, options: WriteOptions = {}): Promise<void> {
-    return this.#change(path, async (relative) => {
+    return this.#change(path, options, async (relative) => {
       const before = this.#before(relative, path, false);
       if (before.bytes === null) throw notFound(path);
       checkVersion(before, options.expectedVersion, path);
@@ -85,7 +85,7 @@ export class NoteWriter implements AsyncDisposable {
       // A link is removed itself, not what it points to.
       const isLink = this.#options.jail.isLink(relative);
       const doomed = isLink ? relative : before.relative;
-      using parent = this.#parentOf(doomed);
+      using parent = this.#parentOf(doomed, options);
       await unlink(join(parent.reach, posix.basename(doomed)));
       await syncDirectory(parent.reach);
       if (!isLink) this.#options.counts.adjust(-before.bytes.length, isNotePath(doomed) ? -1 : 0);
@@ -93,8 +93,8 @@ export class NoteWriter implements AsyncDisposable {
     });
   }
 
-  createDirectory(path: string, options: { beforeEffect?: BeforeEffect } = {}): Promise<void> {
-    return this.#change(path, async (relative) => {
+  createDirectory(path: string, options: DirectoryOptions = {}): Promise<void> {
+    return this.#change(path, options, async (relative) => {
       using existing = this.#options.jail.pin(relative);
       if (existing?.stats.isDirectory() === true) return;
       if (existing !== null) throw notADirectory(path);
@@ -105,15 +105,15 @@ export class NoteWriter implements AsyncDisposable {
     });
   }
 
-  removeDirectory(path: string, options: { beforeEffect?: BeforeEffect } = {}): Promise<void> {
-    return this.#change(path, async (relative) => {
+  removeDirectory(path: string, options: DirectoryOptions = {}): Promise<void> {
+    return this.#change(path, options, async (relative) => {
       {
         using pinned = this.#options.jail.pinExisting(relative);
         if (!pinned.stats.isDirectory() || this.#options.jail.isLink(relative)) throw notADirectory(path);
         if (pinned.relative === '') throw refused(path, 'is the memory root itself');
       }
       await options.beforeEffect?.({ operation: 'dir.remove', path: relative });
-      using parent = this.#parentOf(relative);
+      using parent = this.#parentOf(relative, options);
       await rmdir(join(parent.reach, posix.basename(relative)));
       await syncDirectory(parent.reach);
       this.#options.onEvent({ type: 'note.changed', operation: 'dir.remove', path: relative });
@@ -121,8 +121,9 @@ export class NoteWriter implements AsyncDisposable {
   }
 
   rename(from: string, to: string, options: WriteOptions = {}): Promise<void> {
-    return this.#change(from, async (source) => {
+    return this.#change(from, options, async (source) => {
       const target = this.#options.jail.parse(to).normalize('NFC');
+      this.#refuseOutside(target, to, options);
       if (source === '' || target === '') throw refused(source === '' ? from : to, 'is the memory root itself');
       if (target === source || target.startsWith(`${source}/`))
         throw refused(to, 'is the same as, or inside, what is renamed');
@@ -143,8 +144,8 @@ export class NoteWriter implements AsyncDisposable {
         ...optional('after', version),
       });
       await this.#makeDirectories(posix.dirname(target));
-      using oldParent = this.#parentOf(source);
-      using newParent = this.#parentOf(target);
+      using oldParent = this.#parentOf(source, options);
+      using newParent = this.#parentOf(target, options);
       await rename(join(oldParent.reach, posix.basename(source)), join(newParent.reach, posix.basename(target)));
       await syncDirectory(newParent.reach);
       await syncDirectory(oldParent.reach);
@@ -161,8 +162,8 @@ export class NoteWriter implements AsyncDisposable {
     await this.#lock.idle();
   }
 
-  #change<Result>(path: string, task: (relative: string) => Promise<Result>): Promise<Result> {
-    const { jail, indexer, revision, readOnlyReason } = this.#options;
+  #change<Result>(path: string, options: WriteOptions, task: (relative: string) => Promise<Result>): Promise<Result> {
+    const { jail, indexer, revision, readOnly } = this.#options;
     if (this.#isClosed) {
       const closed = new AppError('MEMORY_UNAVAILABLE', 'The memory root is closed', {
         hint: 'Try again once mem-agent has started',
@@ -171,8 +172,8 @@ export class NoteWriter implements AsyncDisposable {
     }
     return this.#lock.run(async () => {
       const relative = jail.parse(path);
-      if (readOnlyReason !== '')
-        throw new AppError('PERMISSION_DENIED', readOnlyReason, { hint: 'Make memory.dir writable and restart' });
+      if (readOnly !== null) throw readOnly;
+      this.#refuseOutside(relative, path, options);
       await indexer.counted();
       try {
         return await task(relative);
@@ -205,7 +206,7 @@ export class NoteWriter implements AsyncDisposable {
       after: version,
     });
     await this.#makeDirectories(posix.dirname(relative));
-    using parent = this.#parentOf(relative);
+    using parent = this.#parentOf(relative, options);
     await writeAtomically({
       parent: parent.reach,
       name: posix.basename(relative),
@@ -240,12 +241,22 @@ export class NoteWriter implements AsyncDisposable {
     return pinned.stats.isDirectory();
   }
 
-  #parentOf(relative: string): Pinned {
-    const parent = posix.dirname(relative);
-    const pinned = this.#options.jail.pinExisting(parent === '.' ? '' : parent);
-    if (pinned.stats.isDirectory()) return pinned;
+  /** As it is written, as it is stored and where its links lead: all must be allowed, before anything of it is told. */
+  #refuseOutside(relative: string, path: string, { allows }: WriteOptions): void {
+    if (allows === undefined) return;
+    if (!allows(relative)) throw outsidePaths(path);
+    const { jail } = this.#options;
+    const stored = posix.join(jail.resolve(parentPath(relative)), posix.basename(relative));
+    if (!allows(stored) || !allows(jail.resolve(relative))) throw outsidePaths(path);
+  }
+
+  #parentOf(relative: string, { allows }: WriteOptions = {}): Pinned {
+    const pinned = this.#options.jail.pinExisting(parentPath(relative));
+    // Looked at again now that it is held: a folder may have become a link since.
+    const isAllowed = allows === undefined || allows(posix.join(pinned.relative, posix.basename(relative)));
+    if (isAllowed && pinned.stats.isDirectory()) return pinned;
     pinned[Symbol.dispose]();
-    throw notADirectory(parent);
+    throw isAllowed ? notADirectory(parentPath(relative)) : outsidePaths(relative);
   }
 
   async #makeDirectories(relative: string): Promise<void> {
@@ -287,6 +298,11 @@ function conflictMessage(before: Before, expected: string | null, path: string):
   return before.version === undefined
     ? `'${displayPath(path)}' was deleted meanwhile`
     : `'${displayPath(path)}' was changed meanwhile`;
+}
+
+function parentPath(relative: string): string {
+  const parent = posix.dirname(relative);
+  return parent === '.' ? '' : parent;
 }
 
 function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {

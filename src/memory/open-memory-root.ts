@@ -4,19 +4,18 @@ import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statS
 import { join, resolve } from 'node:path';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
+import { IgnoreFile } from './ignore-file.ts';
 import { dropOtherTables, type IndexHandle } from './index-database.ts';
 import { NoteIndex } from './note-index.ts';
-import { resolveLink } from './links.ts';
 import type { MemoryEvent } from './memory-event.ts';
 import type { MemoryRoot } from './memory-root.ts';
 import { NoteIndexer } from './note-indexer.ts';
 import { NoteReader } from './note-reader.ts';
-import { NoteSearch } from './note-search.ts';
 import { NoteWriter } from './note-writer.ts';
 import { PathJail } from './path-jail.ts';
 import { RootCounts } from './root-counts.ts';
 import { RootRevision } from './root-revision.ts';
-import { renderTree } from './tree.ts';
+import { createRootView } from './root-view.ts';
 
 export interface MemoryRootOptions {
   name: string;
@@ -25,6 +24,8 @@ export interface MemoryRootOptions {
   indexDatabase: IndexHandle;
   /** Another directory of the same name is open beside this one: its index must not be swept. */
   isBesideOther?: boolean;
+  /** Nobody may write here, whatever the file permissions say. */
+  isReadOnly?: boolean;
   maxFileBytes?: number;
   maxRootBytes?: number;
   /** How often outside edits are looked for, besides the watcher. */
@@ -42,18 +43,32 @@ entities, linked from here by name in double square brackets.
 `;
 
 export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
-  const { name, clock = systemClock, onEvent = () => {}, sweepIntervalMs = 30_000 } = options;
-  const { maxFileBytes = 1024 ** 2, maxRootBytes = 100 * 1024 ** 2 } = options;
+  const { name, clock = systemClock, onEvent = () => {}, sweepIntervalMs = 30_000, scanLimitMs = 5000 } = options;
+  const { maxFileBytes = 1024 ** 2, maxRootBytes = 100 * 1024 ** 2, isReadOnly = false } = options;
   const directory = resolve(options.directory);
-  ensureDirectory(directory);
-  const readOnlyReason = whyReadOnly(directory);
-  const jail = new PathJail(directory);
+  ensureDirectory(directory, isReadOnly);
+  const readOnly = isReadOnly ? readOnlyByChoice(name) : whyReadOnly(directory);
+  const ignore = new IgnoreFile(directory, () => {
+    revision.grow();
+    indexer.requestSweep();
+  });
+  const jail = new PathJail(directory, ignore);
   const reader = new NoteReader(jail, maxFileBytes);
   const counts = new RootCounts();
   const revision = new RootRevision(clock);
   if (options.isBesideOther !== true) dropOtherTables(options.indexDatabase, name, jail.directory);
   const index = new NoteIndex(options.indexDatabase, name, jail.directory);
-  const indexer = new NoteIndexer({ jail, reader, index, counts, revision, clock, sweepIntervalMs, onEvent });
+  const indexer = new NoteIndexer({
+    jail,
+    reader,
+    index,
+    counts,
+    revision,
+    clock,
+    sweepIntervalMs,
+    mayRemove: readOnly === null,
+    onEvent,
+  });
   const writer = new NoteWriter({
     jail,
     reader,
@@ -62,72 +77,34 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
     revision,
     maxFileBytes,
     maxRootBytes,
-    readOnlyReason,
+    readOnly,
     onEvent,
   });
-  const isIndexComplete = (): boolean => {
-    indexer.catchUp();
-    return indexer.state === 'ready';
-  };
-  const search = new NoteSearch({
-    reader,
-    index,
-    isIndexComplete,
-    onIndexError: (error) => indexer.fail(error),
-    scanLimitMs: options.scanLimitMs ?? 5000,
-    clock,
-  });
-
-  const realPathOf = (path: string): string => {
-    using pinned = jail.pin(jail.parse(path));
-    return pinned?.relative ?? path;
-  };
-  const links = {
-    isFile: (path: string) => reader.stat(path)?.kind === 'file',
-    storedPath: realPathOf,
-    named: (key: string) => search.named(key),
-  };
-
-  return {
-    name,
-    directory,
-    start: () => indexer.start(),
-    readNote: (path) => reader.readNote(path),
-    readBytes: (path) => reader.readBytes(path),
-    stat: (path) => reader.stat(path),
-    listDirectory: (path) => reader.listDirectory(path),
-    listNotes: () => reader.listNotes(),
-    tree: () => renderTree(reader, realPathOf),
-    sizeBytes: (path) => reader.sizeBytes(path),
-    resolveLink: (link, fromPath) => resolveLink(link, fromPath, links),
-    writeNote: (path, text, write) => writer.writeNote(path, text, write),
-    replaceInNote: (path, oldText, newText, write) => writer.replaceInNote(path, oldText, newText, write),
-    deleteNote: (path, write) => writer.deleteNote(path, write),
-    createDirectory: (path, write) => writer.createDirectory(path, write),
-    removeDirectory: (path, write) => writer.removeDirectory(path, write),
-    rename: (from, to, write) => writer.rename(from, to, write),
-    search: (query, limit) => search.search(query, limit),
-    revision: () => revision.value,
-    status: () => ({
-      notes: indexer.state === 'ready' ? index.count : counts.notes,
-      sizeBytes: counts.sizeBytes,
-      index: indexer.state,
-      indexedNotes: index.count,
-      indexLagMs: Math.round(indexer.lagMs),
-      writable: readOnlyReason === '',
-      reason: readOnlyReason === '' ? indexer.reason : readOnlyReason,
-    }),
-    async [Symbol.asyncDispose]() {
-      await writer[Symbol.asyncDispose]();
-      await indexer[Symbol.asyncDispose]();
+  const readOnlyReason = readOnly?.message ?? '';
+  return createRootView(
+    {
+      name,
+      directory,
+      jail,
+      index,
+      indexer,
+      writer,
+      counts,
+      revision,
+      maxFileBytes,
+      scanLimitMs,
+      readOnlyReason,
+      clock,
     },
-  };
+    null,
+  );
 }
 
-function ensureDirectory(directory: string): void {
+function ensureDirectory(directory: string, isReadOnly: boolean): void {
   try {
     const stats = statSync(directory, { throwIfNoEntry: false });
-    if (stats === undefined) makeRoot(directory);
+    if (stats === undefined && !isReadOnly) makeRoot(directory);
+    else if (stats === undefined) throw missing(directory);
     else if (!stats.isDirectory()) {
       throw new AppError('MEMORY_UNAVAILABLE', `The memory directory ${directory} is a file`, {
         hint: 'Set memory.dir to a directory, or move the file away',
@@ -158,11 +135,26 @@ function makeRoot(directory: string): void {
   }
 }
 
-function whyReadOnly(directory: string): string {
+function missing(directory: string): AppError {
+  return new AppError('MEMORY_UNAVAILABLE', `The read-only memory directory ${directory} does not exist`, {
+    hint: 'Correct its path in memory.roots, or make the directory',
+  });
+}
+
+function readOnlyByChoice(name: string): AppError {
+  return new AppError('PERMISSION_DENIED', `The memory root ${name} is read-only`, {
+    hint: 'Its entry in memory.roots says readonly=true',
+  });
+}
+
+function whyReadOnly(directory: string): AppError | null {
   try {
     accessSync(directory, constants.W_OK);
-    return '';
+    return null;
   } catch (error) {
-    return `The memory directory is not writable (${systemErrorCode(error) ?? 'unknown'}); notes can be read only`;
+    const code = systemErrorCode(error) ?? 'unknown';
+    return new AppError('PERMISSION_DENIED', `The memory directory is not writable (${code}); notes can be read only`, {
+      hint: 'Make memory.dir writable and restart',
+    });
   }
 }

@@ -1,4 +1,4 @@
-// The only door to the files of a memory root. An entry is pinned by a descriptor first, its REAL path is checked after
+// The only door to the files of a memory root, or of the part of it that one caller may see. An entry is pinned by a descriptor first, its REAL path is checked after
 // that, and only the pinned inode is read or changed: no swap of a file or directory for a symlink can win a race.
 
 import {
@@ -13,10 +13,12 @@ import {
   statSync,
   type Stats,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import { toFileError } from './file-error.ts';
+import { IGNORE_FILE, type IgnoreFile } from './ignore-file.ts';
 import { displayPath, isVisibleName, parseNotePath } from './note-path.ts';
+import type { PathScope } from './path-scope.ts';
 
 // O_PATH (Linux, every architecture Node runs on; Node exports no constant): pins an inode without opening it, so that
 // looking at a device, a FIFO or a file outside has no side effect at all.
@@ -28,6 +30,8 @@ export interface Pinned extends Disposable {
   relative: string;
   stats: Stats;
   reach: string;
+  /** A folder outside the caller's paths with some of them below it. */
+  isPassage: boolean;
 }
 
 export class PathJail {
@@ -35,17 +39,59 @@ export class PathJail {
   readonly #given: string;
   readonly #hasProc = process.platform === 'linux' && existsSync('/proc/self/fd');
 
-  constructor(directory: string) {
+  readonly #ignore: IgnoreFile;
+  readonly #scope: PathScope | null;
+
+  /** With a scope, whatever it does not let be read is not there. */
+  constructor(directory: string, ignore: IgnoreFile, scope: PathScope | null = null) {
     this.#given = directory;
     this.directory = realpathSync(directory);
+    this.#ignore = ignore;
+    this.#scope = scope;
+  }
+
+  withScope(scope: PathScope): PathJail {
+    return new PathJail(this.#given, this.#ignore, scope);
   }
 
   parse(path: string): string {
-    return parseNotePath(path, [this.directory, this.#given]);
+    const parsed = parseNotePath(path, [this.directory, this.#given]);
+    this.#ignore.refresh();
+    if (this.#ignore.matches(parsed)) throw ignored(path);
+    return parsed;
+  }
+
+  /** Whether a walk or a listing shows what is stored at this path. */
+  shows(relative: string, isDirectory: boolean): boolean {
+    return !this.#ignore.matches(relative) && this.#sees(relative, isDirectory);
+  }
+
+  /** Before a walk, so that it goes by what `.mem-agent-ignore` says now. */
+  refresh(): void {
+    this.#ignore.refresh();
+  }
+
+  /** Where a change at `relative` ends up: links followed as far as there is something. */
+  resolve(relative: string): string {
+    {
+      using pinned = this.pin(relative);
+      if (pinned !== null || relative === '') return pinned?.relative ?? '';
+    }
+    return posix.join(this.resolve(parentOf(relative)), posix.basename(relative));
   }
 
   /** Pins what `relative` (already parsed) leads to, symlinks followed; null if nothing is there. */
   pin(relative: string): Pinned | null {
+    try {
+      return this.#pin(relative);
+    } catch (error) {
+      // What is wrong with a path outside the scope would tell that something is there.
+      if (this.#scope?.mayRead(relative) === false) return null;
+      throw error;
+    }
+  }
+
+  #pin(relative: string): Pinned | null {
     const found = this.#open(relative);
     if (found !== null || isPlain(relative)) return found;
     // A name made on another system may be stored composed or decomposed: same name to a person, other bytes to the disk.
@@ -90,12 +136,22 @@ export class PathJail {
       const gone = stats.nlink === 0 && real.endsWith(DELETED);
       const below = this.#below(gone ? real.slice(0, -DELETED.length) : real);
       if (below === null) throw outside(relative);
+      if (!this.#sees(below, stats.isDirectory())) {
+        closeSync(descriptor);
+        return null;
+      }
+      if (this.#ignore.matches(below)) throw ignored(relative);
       const reach = this.#hasProc ? `/proc/self/fd/${descriptor}` : real;
-      return { relative: below, stats, reach, [Symbol.dispose]: () => closeSync(descriptor) };
+      const isPassage = this.#scope?.mayRead(below) === false;
+      return { relative: below, stats, reach, isPassage, [Symbol.dispose]: () => closeSync(descriptor) };
     } catch (error) {
       closeSync(descriptor);
       throw toFileError(error, relative);
     }
+  }
+
+  #sees(below: string, isDirectory: boolean): boolean {
+    return this.#scope === null || this.#scope.mayRead(below) || (isDirectory && this.#scope.isPassage(below));
   }
 
   /** A link to nowhere is refused: a write through it would make a file wherever it points. */
@@ -123,6 +179,17 @@ function sameInode(absolute: string, pinned: Stats): string {
 
 function isPlain(path: string): boolean {
   return /^[\x20-\x7e]*$/.test(path);
+}
+
+function parentOf(relative: string): string {
+  const parent = posix.dirname(relative);
+  return parent === '.' ? '' : parent;
+}
+
+function ignored(path: string): AppError {
+  return new AppError('PATH_REFUSED', `'${displayPath(path)}' is left out of this memory by ${IGNORE_FILE}`, {
+    hint: 'Choose another path, or ask whoever keeps the notes to change that file',
+  });
 }
 
 function outside(relative: string): AppError {

@@ -25,6 +25,12 @@ export function refused(path: string, why: string): AppError {
   });
 }
 
+export function outsidePaths(path: string): AppError {
+  return new AppError('PERMISSION_DENIED', `This key may not write '${displayPath(path)}'`, {
+    hint: 'Choose a path it may write, or have its paths widened: mem-agent keys set ID --write-path FOLDER/',
+  });
+}
+
 export function tooLarge(path: string, sizeBytes: number, maxFileBytes: number): AppError {
   return new AppError('TOO_LARGE', `'${displayPath(path)}' has ${sizeBytes} bytes; a file may have ${maxFileBytes}`, {
     hint: 'Split it into several notes, or raise memory.max_file_bytes',

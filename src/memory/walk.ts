@@ -16,16 +16,18 @@ export interface WalkVisitor {
 }
 
 export function* walkFiles(jail: PathJail, start: string, visitor: WalkVisitor): Generator<void, void, void> {
+  jail.refresh();
   const waiting = [start];
   for (let relative = waiting.pop(); relative !== undefined; relative = waiting.pop()) {
     using pinned = jail.pin(relative);
     if (pinned === null || !pinned.stats.isDirectory()) continue;
     visitor.directory?.(relative);
-    yield* walkOne(pinned.reach, relative, waiting, visitor);
+    yield* walkOne(jail, pinned.reach, relative, waiting, visitor);
   }
 }
 
 function* walkOne(
+  jail: PathJail,
   reach: string,
   relative: string,
   waiting: string[],
@@ -42,6 +44,7 @@ function* walkOne(
     if (stats === undefined) continue;
     const below = relative === '' ? entry.name : `${relative}/${entry.name}`;
     if (isTemp) visitor.temp?.(path, stats);
+    else if (!jail.shows(below, stats.isDirectory())) continue;
     else if (stats.isDirectory()) waiting.push(below);
     else if (stats.isFile()) visitor.file(below, stats);
   }

@@ -58,7 +58,14 @@ export interface Metrics extends Disposable {
   queueWait(seconds: number): void;
   queueRejected(reason: string): void;
   sandboxRun(run: { outcome: string; durationSeconds: number }): void;
-  setMemory(memory: { files: number; sizeBytes: number; indexStale: boolean; indexLagSeconds: number }): void;
+  setMemory(memory: {
+    /** Name of the memory root. */
+    root: string;
+    files: number;
+    sizeBytes: number;
+    indexStale: boolean;
+    indexLagSeconds: number;
+  }): void;
   writeConflict(): void;
   auditRecords(count: number): void;
   auditWriteFailed(): void;
@@ -125,10 +132,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
     'Life of a sandbox process in its run',
     SANDBOX_SECONDS,
   );
-  const memoryFiles = gauge('memory_files', 'Notes in memory');
-  const memoryBytes = gauge('memory_bytes', 'Size of all notes');
-  const indexStale = gauge('index_stale', '1 while the search index is behind the notes');
-  const indexLag = gauge('index_lag_seconds', 'Age of the oldest change that is not indexed yet');
+  const memoryFiles = gauge('memory_files', 'Notes in memory', ['root']);
+  const memoryBytes = gauge('memory_bytes', 'Size of all notes', ['root']);
+  const indexStale = gauge('index_stale', '1 while the search index is behind the notes', ['root']);
+  const indexLag = gauge('index_lag_seconds', 'Age of the oldest change that is not indexed yet', ['root']);
   const writeConflicts = counter('write_conflicts_total', 'Writes refused because the note had changed');
   const auditRecords = counter('audit_records_total', 'Audit records made durable');
   const auditFailures = counter('audit_write_failures_total', 'Times audit records could not be made durable');
@@ -206,11 +213,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
       sandboxRuns.inc({ outcome: boundOther(outcome) });
       sandboxDuration.observe(durationSeconds);
     },
-    setMemory(memory) {
-      memoryFiles.set(memory.files);
-      memoryBytes.set(memory.sizeBytes);
-      indexStale.set(memory.indexStale ? 1 : 0);
-      indexLag.set(memory.indexLagSeconds);
+    setMemory({ root, files, sizeBytes, indexStale: isStale, indexLagSeconds }) {
+      memoryFiles.set({ root }, files);
+      memoryBytes.set({ root }, sizeBytes);
+      indexStale.set({ root }, isStale ? 1 : 0);
+      indexLag.set({ root }, indexLagSeconds);
     },
     writeConflict: () => writeConflicts.inc(),
     auditRecords: (count) => auditRecords.inc(count),

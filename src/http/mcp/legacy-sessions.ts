@@ -6,11 +6,15 @@ import {
   WebStandardStreamableHTTPServerTransport,
   type Server,
 } from '@modelcontextprotocol/server';
+import type { Principal } from '../../auth/principal.ts';
 import { AppError } from '../../lib/app-error.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { createPathScope } from '../../memory/path-scope.ts';
 import { jsonRpcErrorResponse } from '../errors.ts';
 import type { CallerAuth } from './caller.ts';
 import type { BuildMcpServer } from './mcp-server.ts';
+import { audibleChange, type NoteChange } from './note-subscriptions.ts';
+import { uriOfPath } from './note-uri.ts';
 
 export interface LegacySessionsOptions {
   /** Default 256. */
@@ -20,7 +24,8 @@ export interface LegacySessionsOptions {
 }
 
 interface Session {
-  principalId: string;
+  /** As it was at the last request. */
+  principal: Principal;
   transport: WebStandardStreamableHTTPServerTransport;
   server: Server;
   subscriptions: Set<string>;
@@ -29,7 +34,7 @@ interface Session {
 
 export interface LegacySessions {
   handle(request: Request, body: unknown, auth: CallerAuth): Promise<Response>;
-  notifyNotesChanged(uris: readonly string[], isListChanged: boolean): void;
+  notifyNotesChanged(change: NoteChange): void;
   /** Ends the idle streams, so that a drain waits for calls only. */
   endStreams(): void;
   readonly size: number;
@@ -72,7 +77,7 @@ export function createLegacySessions(
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (id) => {
         sessions.set(id, {
-          principalId: auth.clientId,
+          principal: auth.caller.principal,
           transport,
           server,
           subscriptions,
@@ -96,18 +101,22 @@ export function createLegacySessions(
       }
       const session = sessions.get(id);
       // 404 tells a client to begin anew; 401 would make it ask its user for a key.
-      if (session === undefined || session.principalId !== auth.clientId)
+      if (session === undefined || session.principal.id !== auth.clientId)
         return plainError(404, -32001, 'Session not found');
       session.lastUsedMs = clock.monotonicMs();
+      session.principal = auth.caller.principal;
       return session.transport.handleRequest(request, {
         ...(body !== undefined && { parsedBody: body }),
         authInfo: auth,
       });
     },
-    notifyNotesChanged(uris, isListChanged) {
-      for (const { server, subscriptions } of sessions.values()) {
-        for (const uri of uris) if (subscriptions.has(uri)) server.sendResourceUpdated({ uri }).catch(onError);
-        if (isListChanged) server.sendResourceListChanged().catch(onError);
+    notifyNotesChanged(change) {
+      for (const { server, subscriptions, principal } of sessions.values()) {
+        const { root, policy = {} } = principal;
+        const heard = audibleChange(change, root, createPathScope({ readPaths: policy.readPaths }));
+        for (const uri of (heard?.paths ?? []).map(uriOfPath))
+          if (subscriptions.has(uri)) server.sendResourceUpdated({ uri }).catch(onError);
+        if (heard?.isListChanged === true) server.sendResourceListChanged().catch(onError);
       }
     },
     endStreams() {

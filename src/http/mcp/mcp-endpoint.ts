@@ -2,22 +2,22 @@
 // audit that can't be written) is refused here, before the SDK; then the SDK speaks the protocol.
 import {
   createMcpHandler,
-  InMemoryServerEventBus,
   isLegacyRequest,
   type McpHttpHandler,
+  type ServerEventBus,
 } from '@modelcontextprotocol/server';
 import { AppError, toAppError } from '../../lib/app-error.ts';
 import { headerOf, type HttpContext } from '../env.ts';
 import { jsonRpcErrorResponse, type JsonRpcId } from '../errors.ts';
-import { scopeChallenge } from '../middleware/authenticate.ts';
 import { toolCallRefusal } from '../middleware/rate-limit.ts';
 import type { HttpPorts } from '../ports.ts';
+import { callRefusal } from './call-refusal.ts';
 import { CallerAuth, type Caller } from './caller.ts';
 import { createCancellations } from './cancellations.ts';
 import type { ExtraSurface } from './extra-surface.ts';
 import { createLegacySessions, type LegacySessionsOptions } from './legacy-sessions.ts';
 import { createMcpServerFactory } from './mcp-server.ts';
-import { uriOfPath } from './note-uri.ts';
+import { createNoteSubscriptions } from './note-subscriptions.ts';
 import {
   abandonCall,
   isRecord,
@@ -26,7 +26,6 @@ import {
   type JsonRpcCall,
   type PreparedCall,
 } from './prepared-call.ts';
-import { requiredScope } from './scope-check.ts';
 import type { RegisteredTool } from './tool.ts';
 import { TOOLS_BY_NAME } from './tool-table.ts';
 
@@ -41,8 +40,8 @@ export interface McpEndpointOptions {
 
 export interface McpEndpoint {
   handle(c: HttpContext): Promise<Response>;
-  /** Tells every subscriber which notes changed, and with `isListChanged` that notes came or went. */
-  notifyNotesChanged(paths: readonly string[], isListChanged?: boolean): void;
+  /** Tells the subscribers of this root which notes changed, and with `isListChanged` that notes came or went. */
+  notifyNotesChanged(paths: readonly string[], isListChanged?: boolean, root?: string): void;
   /** Ends the streams that would never end by themselves; calls go on. */
   endStreams(): Promise<void>;
   /** Ends everything, calls included. */
@@ -62,19 +61,18 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
     options,
   );
   const onerror = (error: Error): void => ports.logger.debug({ err: error }, 'mcp');
-  const bus = new InMemoryServerEventBus(onerror);
-  const handler = (responseMode: 'auto' | 'sse'): McpHttpHandler =>
+  const handler = (responseMode: 'auto' | 'sse', bus?: ServerEventBus): McpHttpHandler =>
     createMcpHandler(({ era }) => build(era === 'modern' ? 'modern' : 'stateless'), {
-      bus,
+      ...(bus !== undefined && { bus }),
       onerror,
       responseMode,
       legacy: options.legacySessions === undefined ? 'stateless' : 'reject',
     });
-  // Three handlers on one bus: quick answers as JSON; long ones stream from the start, so that proxies see life; and the
-  // subscriptions apart, so that a drain can end them without ending calls.
+  // Quick answers as JSON; long ones stream from the start, so that proxies see life; and the subscriptions apart, so that a
+  // drain can end them without ending calls.
   const quick = handler('auto');
   const long = handler('sse');
-  const listening = handler('auto');
+  const listening = createNoteSubscriptions((bus) => handler('auto', bus), onerror);
   const sessions =
     options.legacySessions === undefined
       ? undefined
@@ -88,8 +86,10 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
     tool: RegisteredTool | undefined,
   ): Promise<Response> => {
     if (sessions !== undefined && (await isLegacyRequest(request, body))) return sessions.handle(request, body, auth);
-    if (call?.method === 'subscriptions/listen') return listening.fetch(request, { authInfo: auth, parsedBody: body });
-    return (tool?.isLong === true ? long : quick).fetch(request, { authInfo: auth, parsedBody: body });
+    const carried = { authInfo: auth, parsedBody: body };
+    if (call?.method === 'subscriptions/listen')
+      return listening.handlerFor(auth.caller.principal).fetch(request, carried);
+    return (tool?.isLong === true ? long : quick).fetch(request, carried);
   };
 
   const serveCall = async (c: HttpContext, body: unknown, call: JsonRpcCall, caller: Caller): Promise<Response> => {
@@ -100,13 +100,10 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       const { principal, requestId } = caller;
       ports.onToolCall({ requestId, principal: principal.id, tool: tool.name, outcome, code, durationMs: 0 });
     };
-    const scope = requiredScope(call, tool);
-    if (scope !== undefined && !caller.principal.scopes.has(scope)) {
-      const error = new AppError('FORBIDDEN', `This key lacks the scope ${scope}`, {
-        hint: `Use a key that has it: mem-agent keys create --name NAME --scopes ${scope}`,
-      });
-      refused('denied', error);
-      return jsonRpcErrorResponse(error, call.id, { headers: { 'www-authenticate': scopeChallenge([scope]) } });
+    const refusal = callRefusal(call, tool, caller.principal, ports);
+    if (refusal !== null) {
+      refused('denied', refusal.error);
+      return jsonRpcErrorResponse(refusal.error, call.id, { headers: refusal.headers });
     }
     const limited = tool === undefined ? null : await toolCallRefusal(c, ports, tool.name);
     if (limited !== null) return jsonRpcErrorResponse(limited, call.id);
@@ -184,11 +181,10 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       });
       return response;
     },
-    notifyNotesChanged(paths, isListChanged = false) {
-      const uris = paths.map(uriOfPath);
-      for (const uri of uris) quick.notify.resourceUpdated(uri);
-      if (isListChanged) quick.notify.resourcesChanged();
-      sessions?.notifyNotesChanged(uris, isListChanged);
+    notifyNotesChanged(paths, isListChanged = false, root = 'default') {
+      const change = { root, paths, isListChanged };
+      listening.notify(change);
+      sessions?.notifyNotesChanged(change);
     },
     async endStreams() {
       sessions?.endStreams();

@@ -101,6 +101,7 @@ test('there is no flag for a secret', () => {
   assert.deepEqual(
     flags.filter(({ value }) => value !== 'required').map(({ flag, value }) => `${flag} ${value}`),
     [
+      '--memory.roots repeated',
       '--http.allowed-hosts repeated',
       '--http.allowed-origins repeated',
       '--http.trusted-proxies repeated',
