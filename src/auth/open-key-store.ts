@@ -47,7 +47,8 @@ export interface CreatedKey extends KeyInfo {
   key: string;
 }
 
-export type KeyFailure = 'missing' | 'malformed' | 'unknown' | 'revoked' | 'expired' | 'unusable';
+/** `network`: good, but not where it was used; told by the listeners, who know the address. */
+export type KeyFailure = 'missing' | 'malformed' | 'unknown' | 'revoked' | 'expired' | 'unusable' | 'network';
 
 export interface KeyStore extends AsyncDisposable {
   create(request: CreateKeyRequest): Promise<CreatedKey>;

@@ -21,7 +21,7 @@ const AGENT_TURNS = [1, 2, 3, 5, 8, 13, 20];
 const TOOL_OUTCOMES = ['ok', 'error'];
 const SANDBOX_OUTCOMES = ['done', 'timeout', 'memory', 'output', 'crash', 'cancelled'];
 const QUEUE_REASONS = ['queue_full', 'draining', 'model_unavailable'];
-const KEY_FAILURES = ['missing', 'malformed', 'unknown', 'revoked', 'expired', 'unusable'];
+const KEY_FAILURES = ['missing', 'malformed', 'unknown', 'revoked', 'expired', 'unusable', 'network'];
 
 export interface MetricsOptions {
   buildInfo: { version: string; commit: string; node: string };

@@ -110,7 +110,7 @@ export function createNotesRoutes(ports: AdminPorts): AdminApp {
   return app;
 }
 
-/** A root of others is for who could make a key for it anyway: the owner of the socket, or admin:write. */
+/** As the paths of the key let it be seen. A root of others is for who could make a key for it anyway: the owner of the socket, or admin:write. */
 async function rootFor(ports: AdminPorts, principal: Principal, name: string): Promise<MemoryRoot> {
   if (name !== principal.root && !principal.scopes.has('admin:write')) {
     throw new AppError('FORBIDDEN', `This key may read the notes of ${principal.root} only`, {
@@ -118,6 +118,6 @@ async function rootFor(ports: AdminPorts, principal: Principal, name: string): P
     });
   }
   const root = (await ports.roots()).find((candidate) => candidate.name === name);
-  if (root !== undefined) return root;
+  if (root !== undefined) return root.scopedTo(principal.policy ?? {});
   throw new AppError('NOT_FOUND', `There is no memory root "${name}"`, { hint: 'See "mem-agent roots list"' });
 }

@@ -7,6 +7,7 @@ import { localPrincipal, type Principal } from '../../auth/principal.ts';
 import { AppError } from '../../lib/app-error.ts';
 import { headerOf, setResponseHeader, type HttpContext, type HttpEnv } from '../env.ts';
 import { insufficientScope, type AuthPorts } from '../middleware/authenticate.ts';
+import { networkRefusal } from '../middleware/caller-network.ts';
 import { authFailureRefusal } from '../middleware/rate-limit.ts';
 import type { HttpPorts, KeyVerdict } from '../ports.ts';
 import { readPageFiles, type PageFile } from './page-files.ts';
@@ -83,7 +84,12 @@ export function createDashboardApp({ ports, sessions, links, welcome }: Dashboar
   async function principalFor(c: HttpContext, given: z.infer<typeof signIn>): Promise<Principal> {
     const isLink = 'link' in given;
     const verdict = isLink ? linkVerdict(given.link) : ports.verifyKey(given.key);
-    if (!('failure' in verdict)) return verdict;
+    if (!('failure' in verdict)) {
+      const elsewhere = networkRefusal(verdict, c.get('clientAddress'));
+      if (elsewhere === null) return verdict;
+      ports.onAuthFailure(c.get('clientAddress'), 'network');
+      throw elsewhere;
+    }
     const refusal = await authFailureRefusal(c, ports);
     if (refusal !== null) throw refusal;
     ports.onAuthFailure(c.get('clientAddress'), verdict.failure);

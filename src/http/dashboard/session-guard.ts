@@ -5,6 +5,7 @@ import type { Principal } from '../../auth/principal.ts';
 import { AppError } from '../../lib/app-error.ts';
 import { headerOf, type HttpContext, type HttpEnv } from '../env.ts';
 import { authenticate, type AuthPorts } from '../middleware/authenticate.ts';
+import { networkRefusal } from '../middleware/caller-network.ts';
 import { requestRefusal } from '../middleware/rate-limit.ts';
 import { readSessionCookie } from './session-cookie.ts';
 import type { Sessions } from './sessions.ts';
@@ -35,6 +36,8 @@ export function requireSession(c: HttpContext, sessions: Sessions): Principal {
     throw new AppError('UNAUTHENTICATED', 'You are not signed in, or your session has ended', {
       hint: 'Sign in again with an admin key or with the link of: mem-agent dashboard',
     });
+  const elsewhere = networkRefusal(session.principal, c.get('clientAddress'));
+  if (elsewhere !== null) throw elsewhere;
   if (session.hasToken(headerOf(c, CSRF_HEADER))) return session.principal;
   throw new AppError('FORBIDDEN', `The header ${CSRF_HEADER} does not hold the token of this session`, {
     hint: 'Sign in again',

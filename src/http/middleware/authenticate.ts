@@ -6,11 +6,12 @@ import { AppError } from '../../lib/app-error.ts';
 import { headerOf, type HttpContext, type HttpEnv } from '../env.ts';
 import { jsonRpcErrorResponse, problemResponse } from '../errors.ts';
 import type { HttpPorts, KeyVerdict } from '../ports.ts';
+import { networkRefusal } from './caller-network.ts';
 import { authFailureRefusal, requestRefusal, type RateLimitPorts } from './rate-limit.ts';
 
 export type AuthPorts = Pick<HttpPorts, 'verifyKey' | 'onAuthFailure'> & RateLimitPorts;
 
-/** The principal of the request's key, or the 401 to answer with. */
+/** The principal of the request's key, or the refusal to answer with: 401, or 403 for a good key in a wrong network. */
 export async function authenticateRequest(c: HttpContext, ports: AuthPorts): Promise<Principal | Response> {
   const authorization = headerOf(c, 'authorization');
   if (authorization === undefined) {
@@ -19,7 +20,12 @@ export async function authenticateRequest(c: HttpContext, ports: AuthPorts): Pro
   }
   const token = /^bearer +([^\s,]+)$/i.exec(authorization)?.[1];
   const verdict: KeyVerdict = token === undefined ? { failure: 'malformed' } : ports.verifyKey(token);
-  if (!('failure' in verdict)) return verdict;
+  if (!('failure' in verdict)) {
+    const elsewhere = networkRefusal(verdict, c.get('clientAddress'));
+    if (elsewhere === null) return verdict;
+    ports.onAuthFailure(c.get('clientAddress'), 'network');
+    return refuse(c, elsewhere);
+  }
   // Only whoever shows a wrong key is slowed down: a good key from the same address goes on, and so does a client that
   // asks without one to learn what it needs.
   const refusal = await authFailureRefusal(c, ports);
