@@ -79,7 +79,6 @@ function optionsFor({ series, format, isBars, width }) {
     grid: { stroke: colour('--chart-grid'), width: 1 },
     ticks: { show: false },
   };
-  const minSpanS = isBars ? 14 * DAY_S : 15 * 60;
   return {
     width,
     height: HEIGHT,
@@ -87,8 +86,7 @@ function optionsFor({ series, format, isBars, width }) {
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
     scales: {
-      // A chart of one minute is a line of nothing: it begins with a quarter of an hour, or two weeks of bars.
-      x: { time: true, range: (_plot, low, high) => [Math.min(low, high - minSpanS), high + (isBars ? DAY_S / 2 : 0)] },
+      x: { time: true },
       y: { range: (_plot, _low, high) => [0, Math.max((high ?? 0) * 1.15, 4)] },
     },
     axes: [

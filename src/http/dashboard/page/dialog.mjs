@@ -1,5 +1,5 @@
 // Dialogs: the browser's own, so that focus stays inside, Esc closes, and focus goes back to where it was.
-import { el, fill } from './dom.mjs';
+import { el, fill, focusOn } from './dom.mjs';
 import { failure } from './feedback.mjs';
 
 let lastId = 0;
@@ -15,7 +15,7 @@ export function openDialog(title, ...children) {
   fill(dialog, el('div', { class: 'dialog-body' }, el('h2', { id }, title), ...children.flat()));
   dialog.addEventListener('close', () => {
     dialog.remove();
-    if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+    focusOn(opener instanceof HTMLElement ? opener : null);
   });
   document.body.append(dialog);
   dialog.showModal();

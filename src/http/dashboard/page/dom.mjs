@@ -31,6 +31,33 @@ export function fill(element, ...children) {
   element.replaceChildren(...nodes.map((child) => (child instanceof Node ? child : String(child))));
 }
 
+/**
+ * The same for what is shown again while somebody may be in it: the focus stays with the control of that name.
+ * @param {Element} element
+ * @param {...(Child | Child[])} children
+ */
+export function refill(element, ...children) {
+  const active = document.activeElement;
+  const name = active !== null && element.contains(active) ? nameOf(active) : null;
+  fill(element, ...children);
+  if (name === null) return;
+  const again = [...element.querySelectorAll('button, input, select, [tabindex]')].find(
+    (each) => nameOf(each) === name,
+  );
+  focusOn(again instanceof HTMLElement ? again : null);
+}
+
+/** @param {Element} control */
+const nameOf = (control) => control.getAttribute('aria-label') ?? control.textContent;
+
+/**
+ * When it is gone, the head of the view is where a reader goes on.
+ * @param {HTMLElement | null} wanted
+ */
+export function focusOn(wanted) {
+  (wanted?.isConnected === true ? wanted : document.querySelector('h1'))?.focus();
+}
+
 /** Line drawings on a grid of 24; decoration, the word is beside them. */
 const ICONS = {
   overview: 'M4 13h6V4H4zM14 20h6v-9h-6zM4 20h6v-3H4zM14 7h6V4h-6z',

@@ -1,6 +1,6 @@
 // How the page says that it waits, that there is nothing, that something failed and what to do, and that something is done.
 import { Problem } from './api.mjs';
-import { announce, el, fill } from './dom.mjs';
+import { announce, el, fill, refill } from './dom.mjs';
 
 /** @param {string} text */
 export const loading = (text) => el('p', { class: 'loading' }, text);
@@ -46,7 +46,7 @@ export async function load(place, wait, ask, show) {
   const isOurs = () => place.getAttribute('data-turn') === turn;
   try {
     const answer = await ask();
-    if (isOurs()) fill(place, show(answer));
+    if (isOurs()) refill(place, show(answer));
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') return;
     if (isOurs())

@@ -2,8 +2,6 @@
 // while it fails, until the page is left or signed out; fetch and not EventSource, because a session needs its header.
 import { lines } from './api.mjs';
 
-/** @typedef {{state: 'connecting' | 'live' | 'lost'}} Live */
-
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;
 
@@ -17,8 +15,10 @@ export class LiveFeed extends EventTarget {
     const { signal } = this.#stop;
     let waitMs = FIRST_WAIT_MS;
     while (!signal.aborted) {
-      const heard = await this.#listen(signal);
+      await becomesVisible(signal);
+      const heard = await this.#listen(AbortSignal.any([signal, hidden()]));
       if (signal.aborted) return;
+      if (document.hidden) continue;
       waitMs = heard ? FIRST_WAIT_MS : Math.min(waitMs * 2, LONGEST_WAIT_MS);
       this.#tell('connection', 'lost');
       await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -70,4 +70,29 @@ export class LiveFeed extends EventTarget {
     this.latest.set(event, detail);
     this.dispatchEvent(new CustomEvent(event, { detail }));
   }
+}
+
+/** A tab in the background lets go: browsers keep few connections to a host, and the other tabs need theirs. */
+function hidden() {
+  const gone = new AbortController();
+  const look = () => {
+    if (document.hidden) gone.abort();
+  };
+  document.addEventListener('visibilitychange', look, { signal: gone.signal });
+  return gone.signal;
+}
+
+/** @param {AbortSignal} signal */
+function becomesVisible(signal) {
+  return new Promise((resolve) => {
+    const seen = new AbortController();
+    const look = () => {
+      if (document.hidden && !signal.aborted) return;
+      seen.abort();
+      resolve(undefined);
+    };
+    document.addEventListener('visibilitychange', look, { signal: seen.signal });
+    signal.addEventListener('abort', look, { signal: seen.signal });
+    look();
+  });
 }

@@ -10,6 +10,9 @@ import { empty } from './feedback.mjs';
  * @property {'number' | 'actions' | 'nowrap'} [kind]
  */
 
+/** What stands in a cell with nothing in it; on a phone such a cell is left out. */
+const NOTHING = '–';
+
 /**
  * @template Row
  * @param {object} options
@@ -20,8 +23,13 @@ import { empty } from './feedback.mjs';
  * @param {string | Node} options.whenEmpty
  */
 export function table({ caption, isCaptionHidden = false, columns, rows, whenEmpty }) {
-  const title = el('h2', { class: isCaptionHidden ? 'visually-hidden' : undefined }, caption);
-  if (rows.length === 0) return el('div', {}, el('div', { class: 'card-head' }, title), empty(whenEmpty));
+  if (rows.length === 0)
+    return el(
+      'div',
+      {},
+      !isCaptionHidden && el('div', { class: 'card-head' }, el('h2', {}, caption)),
+      empty(whenEmpty),
+    );
   const head = columns.map(({ head, kind }) =>
     el('th', { scope: 'col', role: 'columnheader', class: kind }, kind === 'actions' ? hidden(head) : head),
   );
@@ -29,9 +37,11 @@ export function table({ caption, isCaptionHidden = false, columns, rows, whenEmp
     el(
       'tr',
       { role: 'row' },
-      ...columns.map(({ head, cell, kind }) =>
-        el('td', { role: 'cell', class: kind, 'data-label': head }, el('div', {}, ...[cell(row)].flat())),
-      ),
+      ...columns.map(({ head, cell, kind }) => {
+        const content = [cell(row)].flat();
+        const look = [kind, content.length === 1 && content[0] === NOTHING && 'nothing'].filter(Boolean).join(' ');
+        return el('td', { role: 'cell', class: look || undefined, 'data-label': head }, el('div', {}, ...content));
+      }),
     ),
   );
   return el(
@@ -40,7 +50,7 @@ export function table({ caption, isCaptionHidden = false, columns, rows, whenEmp
     el(
       'table',
       { class: 'stacks', role: 'table' },
-      el('caption', { class: isCaptionHidden ? 'visually-hidden' : undefined }, title),
+      el('caption', { class: isCaptionHidden ? 'visually-hidden' : undefined }, caption),
       el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, ...head)),
       el('tbody', { role: 'rowgroup' }, ...body),
     ),

@@ -50,15 +50,24 @@ export function showAudit({ place, signal }) {
       el('input', { type: 'text', name: 'path', placeholder: 'user.md or entities/*', autocomplete: 'off' }),
     ),
     field('Run', el('input', { type: 'text', name: 'call', placeholder: 'call id', autocomplete: 'off' })),
-    field('Outcome', select('outcome', OUTCOMES, '')),
-    field('Records', select('security', KINDS, '')),
-    field('From', el('input', { type: 'datetime-local', name: 'since' })),
-    field('Until', el('input', { type: 'datetime-local', name: 'until' })),
     el(
       'div',
       { class: 'row' },
       el('button', { type: 'submit', class: 'primary' }, 'Search'),
       el('button', { type: 'button', onclick: () => (form.reset(), void search()) }, 'Clear'),
+    ),
+    el(
+      'details',
+      { class: 'wide' },
+      el('summary', {}, 'More filters'),
+      el(
+        'div',
+        { class: 'fields' },
+        field('Outcome', select('outcome', OUTCOMES, '')),
+        field('Records', select('security', KINDS, '')),
+        field('From', el('input', { type: 'datetime-local', name: 'since' })),
+        field('Until', el('input', { type: 'datetime-local', name: 'until' })),
+      ),
     ),
   );
   fill(

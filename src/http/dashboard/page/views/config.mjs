@@ -106,7 +106,9 @@ function settingTable(rows) {
       {
         head: 'Source',
         cell: (row) =>
-          row.source === 'default' ? el('span', { class: 'muted' }, 'default') : el('strong', {}, row.source),
+          row.source === 'default'
+            ? el('span', { class: 'muted' }, 'default')
+            : el('strong', { class: 'small' }, row.source),
       },
       { head: 'Default', cell: (row) => el('code', { class: 'muted' }, inWords(row.default)) },
       { head: 'Change', kind: 'nowrap', cell: (row) => tag(row.reloadable ? 'by reload' : 'by restart') },

@@ -10,6 +10,8 @@ import { table } from '../table.mjs';
 /** @typedef {{state: string, reason: string, sinceIso: string}} Component */
 /** @typedef {{start: string, calls: number, errors: number, requests: number, serverErrors: number, p50Ms: number | null, p95Ms: number | null, inputTokens: number, outputTokens: number}} Minute */
 
+const SHORTEST_CHART_MINUTES = 15;
+
 /** @param {import('../shell.mjs').ViewContext} context */
 export function showOverview({ place, signal, live }) {
   const state = el('div', {}, loading('Asking the daemon how it is …'));
@@ -97,7 +99,12 @@ function stateCard(status, queue) {
         { class: 'muted' },
         ill.length === 0
           ? `All ${parts.length} components are well.`
-          : ill.map(([name, part]) => `${name}: ${part.reason || part.state}`).join(' · '),
+          : ill
+              .map(
+                ([name, part]) =>
+                  `${name}: ${part.reason || part.state} (for ${duration(Date.now() - Date.parse(part.sinceIso))})`,
+              )
+              .join(' · '),
       ),
     ),
     facts([
@@ -154,11 +161,17 @@ async function showCharts(place, signal, live) {
     return;
   }
   const draw = () => {
-    const times = minutes.map(({ start }) => Date.parse(start) / 1000);
+    const firstS = Date.parse(minutes[0]?.start ?? new Date().toISOString()) / 1000;
+    // A daemon that has just begun has a minute or two: the chart is a quarter of an hour all the same.
+    const before = Array.from(
+      { length: Math.max(0, SHORTEST_CHART_MINUTES - minutes.length) },
+      (_, index) => index + 1,
+    ).toReversed();
+    const times = [...before.map((ago) => firstS - ago * 60), ...minutes.map(({ start }) => Date.parse(start) / 1000)];
     const since = minutes[0] === undefined ? '' : `Since ${dateTime(minutes[0].start)}`;
     const now = minutes.at(-1);
     /** @param {(minute: Minute) => number | null} pick */
-    const of = (pick) => minutes.map(pick);
+    const of = (pick) => [...before.map(() => null), ...minutes.map(pick)];
     /** @param {(number | null)[]} values */
     const most = (values) => Math.max(0, ...values.map((value) => value ?? 0));
     const last = minutes.findLast((minute) => minute.p50Ms !== null);

@@ -1,7 +1,7 @@
 // The questions in flight, and the end of one. What was asked is never shown.
 import { call, list } from '../api.mjs';
 import { confirm } from '../dialog.mjs';
-import { el, fill } from '../dom.mjs';
+import { el, fill, refill } from '../dom.mjs';
 import { load, toast } from '../feedback.mjs';
 import { ago } from '../format.mjs';
 import { badge, card, viewHead } from '../parts.mjs';
@@ -24,7 +24,7 @@ export function showRuns({ place, signal, live, canWrite }) {
   live.on(
     'runs',
     (/** @type {any[]} */ rows) => {
-      if (!runs.contains(document.activeElement)) fill(runs, show(rows));
+      refill(runs, show(rows));
     },
     signal,
   );

@@ -77,7 +77,7 @@ export function showUsage({ place, signal }) {
         days,
         'Adding up …',
         () => call(`/usage?${byDay}`, { signal }),
-        (answer) => dayCharts(answer.rows, signal),
+        (answer) => dayCharts(answer, signal),
       ),
     ]);
   }
@@ -114,12 +114,13 @@ const figureOf = (name, value) =>
   name === 'costUsd' ? money(value) : name === 'modelMs' ? duration(value) : number(value);
 
 /**
- * @param {Row[]} rows by day
+ * @param {{rows: Row[], since: string, until: string}} report by day
  * @param {AbortSignal} signal
  */
-function dayCharts(rows, signal) {
-  if (rows.length === 0) return card(empty('No usage in this time to draw.'));
-  const times = rows.map(({ group }) => Date.parse(`${group}T00:00:00Z`) / 1000);
+function dayCharts({ rows: used, since, until }, signal) {
+  if (used.length === 0) return card(empty('No usage in this time to draw.'));
+  const rows = everyDay(used, since, until);
+  const times = rows.map(({ group }) => dayMs(group) / 1000);
   /** @param {(row: Row) => number} pick */
   const sum = (pick) => rows.reduce((total, row) => total + pick(row), 0);
   const calls = chart({ title: 'Calls a day', series: ['calls', 'errors'], format: number, signal, isBars: true });
@@ -129,17 +130,52 @@ function dayCharts(rows, signal) {
       times,
       values: [rows.map((row) => row.calls), rows.map((row) => row.errors)],
       now: `${number(sum((row) => row.calls))} in all`,
-      words: `${sum((row) => row.calls)} calls and ${sum((row) => row.errors)} errors in ${rows.length} days; the table below has them all.`,
+      words: `${sum((row) => row.calls)} calls and ${sum((row) => row.errors)} errors in ${used.length} days; the table below has them all.`,
     });
     tokens.show({
       times,
       values: [rows.map((row) => row.inputTokens), rows.map((row) => row.outputTokens)],
       now: `${number(sum((row) => row.inputTokens + row.outputTokens))} in all`,
-      words: `${sum((row) => row.inputTokens)} in and ${sum((row) => row.outputTokens)} out in ${rows.length} days.`,
+      words: `${sum((row) => row.inputTokens)} in and ${sum((row) => row.outputTokens)} out in ${used.length} days.`,
     });
   });
   return [calls.element, tokens.element];
 }
+
+/** @param {string} day */
+const dayMs = (day) => Date.parse(`${day}T00:00:00Z`);
+
+/**
+ * Days without use are days with nothing, and a chart has a fortnight at least.
+ * @param {Row[]} used
+ * @param {string} since
+ * @param {string} until
+ */
+function everyDay(used, since, until) {
+  const lastMs = dayMs(until.slice(0, 10));
+  const firstMs = Math.min(
+    Math.max(dayMs(since.slice(0, 10)), dayMs(used[0]?.group ?? until.slice(0, 10))),
+    lastMs - 13 * DAY_MS,
+  );
+  return Array.from({ length: Math.round((lastMs - firstMs) / DAY_MS) + 1 }, (_, index) => {
+    const group = new Date(firstMs + index * DAY_MS).toISOString().slice(0, 10);
+    return used.find((row) => row.group === group) ?? { ...NOTHING, group };
+  });
+}
+
+const DAY_MS = 86_400_000;
+const NOTHING = {
+  calls: 0,
+  errors: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  modelMs: 0,
+  turns: 0,
+  notesRead: 0,
+  notesWritten: 0,
+  durationMs: 0,
+  costUsd: 0,
+};
 
 /**
  * A cell that begins like a formula is quoted, so that a spreadsheet does not run it.

@@ -1,7 +1,7 @@
 // Who answers: the supervised worker with its GPUs and its log, start, stop and restart, and every backend with a test question.
 import { call, lines, list, Problem } from '../api.mjs';
 import { confirm } from '../dialog.mjs';
-import { el, fill } from '../dom.mjs';
+import { el, fill, refill } from '../dom.mjs';
 import { act, empty, failure, load } from '../feedback.mjs';
 import { ago, bytes, clock, duration } from '../format.mjs';
 import { badge, card, facts, lookOf, tag, viewHead } from '../parts.mjs';
@@ -25,7 +25,7 @@ export function showWorker({ place, signal, canWrite }) {
 
   const refresh = async (isBackground = false) => {
     try {
-      fill(worker, workerCard(await call('/worker', { signal, isBackground }), { canWrite, refresh }));
+      refill(worker, workerCard(await call('/worker', { signal, isBackground }), { canWrite, refresh }));
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -37,7 +37,8 @@ export function showWorker({ place, signal, canWrite }) {
   void refresh().then((isThere) => {
     if (!isThere || signal.aborted) return;
     const timer = setInterval(() => {
-      if (!worker.contains(document.activeElement)) void refresh(true);
+      // Who reads about the last failure is not interrupted.
+      if (worker.querySelector('details[open]') === null) void refresh(true);
     }, REFRESH_MS);
     signal.addEventListener('abort', () => clearInterval(timer));
     showLog(log, signal);
