@@ -1,0 +1,132 @@
+// One service with every listener over real HTTP, real keys and real memory roots, for tests of who may do what. The audit is recorded,
+// and the admin API's operations only say that they were called, so that a drain can be asked for a thousand times.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openKeyStore, type KeyStore } from '../../src/auth/open-key-store.ts';
+import { openUnixFetch } from '../../src/cli/unix-fetch.ts';
+import type { Config } from '../../src/config/config.ts';
+import { openRoots } from '../../src/daemon/open-roots.ts';
+import { createAdminApp } from '../../src/http/admin/admin-app.ts';
+import { createHttpApps, type HttpApps } from '../../src/http/http-apps.ts';
+import { openListener } from '../../src/http/listeners.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { INDEX_SCHEMA } from '../../src/memory/index-database.ts';
+import { openCoreStore } from '../../src/store/core-store.ts';
+import { createGroupCommit } from '../../src/store/group-commit.ts';
+import type { Db } from '../../src/store/sqlite.ts';
+import { openIndexStore } from '../../src/store/index-store.ts';
+import { createFakePorts, type FakePorts } from '../unit/http-admin/fake-ports.ts';
+import { startHarness, type AuditEntry } from './http-harness.ts';
+import { until } from './until.ts';
+
+/** Stands in every note outside `projects/`: a caller that sees only that folder must never get it. */
+export const HIDDEN_WORD = 'CANARYWHALE';
+
+export interface WorldRequest {
+  method: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
+export interface PermissionWorld extends AsyncDisposable {
+  apps: HttpApps;
+  keys: KeyStore;
+  db: Db;
+  audit: AuditEntry[];
+  admin: FakePorts;
+  directories: { default: string; frozen: string };
+  /** The notes as they were at first. */
+  plant(): void;
+  /** `http` and `ops` over TCP, `admin` over the socket. */
+  send(listener: 'http' | 'ops' | 'admin', request: WorldRequest): Promise<Response>;
+}
+
+export async function openPermissionWorld(): Promise<PermissionWorld> {
+  await using stack = new AsyncDisposableStack();
+  const base = mkdtempSync(join(tmpdir(), 'mem-matrix-'));
+  stack.defer(() => rmSync(base, { recursive: true, force: true }));
+  const directories = { default: join(base, 'notes'), frozen: join(base, 'frozen') };
+  const plant = (): void => Object.values(directories).forEach(plantNotes);
+  plant();
+
+  const harness = stack.use(await startHarness());
+  const store = stack.use(openCoreStore({ directory: join(base, 'state') }));
+  const groupCommit = stack.use(createGroupCommit(store.db, { onError: () => undefined }));
+  const keys = stack.use(openKeyStore({ store, clock: systemClock, groupCommit }));
+  const index = stack.use(openIndexStore({ directory: join(base, 'state'), schema: INDEX_SCHEMA }));
+  const memory = {
+    dir: directories.default,
+    roots: [`name=frozen path=${directories.frozen} readonly=true`],
+    maxFileBytes: 1024 ** 2,
+    maxRootBytes: 1024 ** 3,
+  };
+  const roots = stack.use(
+    openRoots({
+      config: { memory } as unknown as Config,
+      indexDatabase: index.db,
+      clock: systemClock,
+      onEvent: () => undefined,
+    }),
+  );
+  roots.start();
+  await until('the indexes', () => roots.all().every((root) => root.status().index === 'ready'));
+
+  const admin = createFakePorts();
+  // Without the backend that never answers.
+  const [backend] = admin.ports.models.list();
+  admin.ports.models.list = () => (backend === undefined ? [] : [backend]);
+  const apps = createHttpApps(
+    {
+      ...harness.ports,
+      verifyKey: (token) => keys.verify(token),
+      principalOf: (id) => keys.principalOf(id),
+      rootOf: (principal) => roots.rootOf(principal),
+    },
+    {
+      version: '0.0.0-test',
+      allowedHosts: [],
+      allowedOrigins: [],
+      trustedProxies: ['127.0.0.1/32'],
+      maxBodyBytes: 65_536,
+    },
+    createAdminApp(admin.ports),
+  );
+  stack.defer(() => apps.mcp.close());
+  const tcp = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+  const socket = join(base, 'admin.sock');
+  const http = stack.use(await openListener(apps.http, { address: tcp, key: 'http.listen' }));
+  const ops = stack.use(await openListener(apps.ops, { address: tcp, key: 'ops.listen' }));
+  stack.use(await openListener(apps.adminSocket, { address: { kind: 'unix', path: socket }, key: 'admin.socket' }));
+  const unix = stack.use(openUnixFetch(socket));
+  const owned = stack.move();
+  return {
+    apps,
+    keys,
+    db: store.db,
+    audit: harness.audit,
+    admin,
+    directories,
+    plant,
+    send(listener, { method, path, headers = {}, body }) {
+      const json = body === undefined ? {} : { 'content-type': 'application/json' };
+      const init = {
+        method,
+        headers: { accept: 'application/json, text/event-stream', ...json, ...headers },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      };
+      if (listener === 'admin') return unix.fetch(path, init);
+      return fetch((listener === 'http' ? http : ops).url + path, init);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function plantNotes(directory: string): void {
+  mkdirSync(join(directory, 'projects'), { recursive: true });
+  rmSync(join(directory, 'new.md'), { force: true });
+  writeFileSync(join(directory, 'user.md'), `# Kim\n\n- ${HIDDEN_WORD} whales\n`);
+  writeFileSync(join(directory, `${HIDDEN_WORD}.md`), '# Hidden by its name too\n\nwhales\n');
+  writeFileSync(join(directory, 'projects/ark.md'), '# Ark\n\nwhales, [[user]]\n');
+}
