@@ -130,6 +130,11 @@ export interface UsageReport {
   }[];
 }
 
+export interface Settings {
+  items: Setting[];
+  nextCursor: null;
+}
+
 export interface Setting {
   key: string;
   value: string | number | boolean | string[];
@@ -137,6 +142,7 @@ export interface Setting {
   doc: string;
   default: string | number | boolean | string[];
   reloadable: boolean;
+  pendingRestart: boolean;
 }
 
 export interface ReloadResult {
@@ -284,6 +290,17 @@ export interface Minute {
   maxWaiting: number;
 }
 
+export interface Filters {
+  items: Filter[];
+  nextCursor: null;
+}
+
+export interface Filter {
+  kind: 'answer' | 'privacy';
+  file: string | null;
+  text: string;
+}
+
 export interface AdminApi {
   'GET /keys': {
     input?: { query?: { limit?: number | string | undefined; cursor?: string | undefined } };
@@ -355,7 +372,7 @@ export interface AdminApi {
     answer: never;
   };
   'GET /usage': { input?: { query?: { last?: string | undefined; by?: string | undefined } }; answer: UsageReport };
-  'GET /config': { input?: Record<string, never>; answer: Setting[] };
+  'GET /config': { input?: Record<string, never>; answer: Settings };
   'POST /config/reload': { input?: Record<string, never>; answer: ReloadResult };
   'GET /log-level': { input?: Record<string, never>; answer: LogLevel };
   'PUT /log-level': { input: { body: { level: string } }; answer: LogLevel };
@@ -622,4 +639,10 @@ export interface AdminApi {
   };
   'GET /metrics/history': { input?: Record<string, never>; answer: MetricsHistory };
   'GET /events': { input?: Record<string, never>; answer: never };
+  'GET /filters': { input?: Record<string, never>; answer: Filters };
+  'GET /filters/{kind}': { input: { params: { kind: string } }; answer: Filter };
+  'PUT /filters/{kind}': {
+    input: { params: { kind: string }; ifMatch?: string | undefined; body: { text: string } };
+    answer: Filter;
+  };
 }

@@ -30,7 +30,7 @@ export function addConfigCommand(program: Command, run: RunCommand): void {
 
         async function runningRows(): Promise<Setting[]> {
           await using admin = await openRunning(context);
-          return admin.call('GET /config');
+          return (await admin.call('GET /config')).items;
         }
       }),
     );

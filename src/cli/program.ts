@@ -6,6 +6,7 @@ import { addAskCommand } from './ask.ts';
 import { addAuditCommand } from './audit.ts';
 import { addConfigCommand } from './config.ts';
 import { addDashboardCommand } from './dashboard.ts';
+import { addFiltersCommand } from './filters.ts';
 import { addKeysCommand } from './keys.ts';
 import { addModelsCommand } from './models.ts';
 import { addNginxCommand } from './nginx.ts';
@@ -46,6 +47,7 @@ export function buildProgram(run: RunCommand): Command {
   addDashboardCommand(program, run);
   addWorkerCommand(program, run);
   addModelsCommand(program, run);
+  addFiltersCommand(program, run);
   addRunsCommand(program, run);
   addNotesCommands(program, run);
   addNginxCommand(program, run);

@@ -1,5 +1,6 @@
 // The privacy filters (`.filters`, or memory.filters_file), read again whenever the file changes.
 // A filters file that was named but cannot be read is an error, never "no filters".
+import { join } from 'node:path';
 import { AppError } from '../lib/app-error.ts';
 import { FILTERS_FILE, legacyPlaces, stampLegacyFiles, stampOf } from './legacy-files.ts';
 import type { LegacyFile } from './legacy-files.ts';
@@ -27,6 +28,11 @@ export function listLegacyFiles(loaded: LoadedConfig): LegacyFile[] {
 /** True if one of them was written, made or removed since the configuration was loaded: time to load again. */
 export function haveLegacyFilesChanged(loaded: LoadedConfig): boolean {
   return JSON.stringify(listLegacyFiles(loaded)) !== JSON.stringify(loaded.legacyFiles);
+}
+
+/** Where the filters are, or where a new file of them would be found. */
+export function filtersPlace(loaded: LoadedConfig): string {
+  return findFiltersFile(loaded) ?? join(loaded.configDir, FILTERS_FILE);
 }
 
 function findFiltersFile({ config, configDir, cwd }: LoadedConfig): string | undefined {

@@ -24,6 +24,7 @@ export interface AdminPortsInput {
   worker?: WorkerPort | null;
   models?: ModelsPort;
   roots: AdminPorts['roots'];
+  filters: AdminPorts['filters'];
   running: RunningPorts | null;
   /** Somebody had the chain recomputed: for the metric that is watched. */
   onAuditVerified?(found: AuditVerification): void;
@@ -63,6 +64,7 @@ export function createAdminPorts(input: AdminPortsInput): AdminPorts {
     worker: input.worker ?? null,
     models: input.models ?? NO_MODELS,
     roots: input.roots,
+    filters: input.filters,
     running: input.running,
   };
 }

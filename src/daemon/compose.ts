@@ -19,6 +19,7 @@ import { createMetrics } from '../telemetry/metrics-registry.ts';
 import { openTracer } from '../telemetry/tracer.ts';
 import { createAdminPorts } from './admin-ports.ts';
 import { auditedReload } from './audited-reload.ts';
+import { createFiltersPort } from './filters-port.ts';
 import { startFollowingLegacyFiles } from './follow-legacy-files.ts';
 import { createHttpPorts } from './http-ports.ts';
 import { observeSandbox } from './observe-sandbox.ts';
@@ -238,6 +239,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       startedAtMs: clock.nowMs(),
       worker,
       models: createModelsPort(models),
+      filters: createFiltersPort({ loaded: () => settings.loaded, onPrivacyRules: () => cloud.reloadRules() }),
       roots: async () => roots.all(),
       onAuditVerified: ({ ok, records, reason }) =>
         events.auditChainChecked({ valid: ok, records, ...(reason !== undefined && { reason }) }),

@@ -7,13 +7,15 @@ import { withLocalCloud, type Principal } from '../auth/principal.ts';
 import { AppError } from '../lib/app-error.ts';
 import type { CloudPermit } from '../model/chat-backend.ts';
 import { createCloudGuard, type CloudGuard } from '../model/cloud-guard.ts';
-import { createPrivacyScreen } from '../privacy/create-privacy-screen.ts';
+import { createPrivacyScreen, type PrivacyScreen } from '../privacy/create-privacy-screen.ts';
 import { readPrivacyRules } from '../privacy/privacy-rules.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
 import type { ReloadableConfig } from './reloadable-config.ts';
 
 export interface Cloud {
   readonly guard: CloudGuard;
+  /** Reads the rules again. Throws CONFIG_INVALID, and then the old ones stay. */
+  reloadRules(): void;
   permitFor(principal: Principal, auditCall: AuditCall): CloudPermit;
 }
 
@@ -28,13 +30,18 @@ const EGRESS_REFUSALS: ReadonlySet<string> = new Set(['CONSENT_REQUIRED', 'BUDGE
 
 /** Throws CONFIG_INVALID for rules that can't be read. */
 export function openCloud({ settings, budgets, security, metrics }: CloudParts): Cloud {
-  const { rulesFile } = settings.config.privacy;
-  const screen = createPrivacyScreen({
-    rules: rulesFile === '' ? [] : readPrivacyRules(rulesFile),
-    onRedaction: (redaction) => metrics.workers.redaction(redaction),
-  });
+  const openScreen = (): PrivacyScreen => {
+    const { rulesFile } = settings.config.privacy;
+    return createPrivacyScreen({
+      rules: rulesFile === '' ? [] : readPrivacyRules(rulesFile),
+      onRedaction: (redaction) => metrics.workers.redaction(redaction),
+    });
+  };
+  let screen = openScreen();
   return {
-    guard: reportRefusals(createCloudGuard({ screen }), security),
+    // A run keeps the rules it began with.
+    guard: reportRefusals(createCloudGuard({ screen: { open: () => screen.open() } }), security),
+    reloadRules: () => void (screen = openScreen()),
     permitFor(principal, auditCall) {
       const { localConsent: consent, localBudgetUsd: budgetUsdPerMonth } = settings.config.cloud;
       return createCloudPermit({

@@ -12,6 +12,7 @@ import type { Worker } from '../worker/worker.ts';
 import { openIndexStore } from '../store/index-store.ts';
 import { lockState } from '../store/state-lock.ts';
 import { createAdminPorts } from './admin-ports.ts';
+import { createFiltersPort } from './filters-port.ts';
 import { openRoots, type Roots } from './open-roots.ts';
 import { openStoreParts } from './store-parts.ts';
 import { readVersion } from './version.ts';
@@ -52,6 +53,7 @@ export async function openOffline(loaded: LoadedConfig): Promise<OfflineAdmin> {
       listeners: () => ({}),
       startedAtMs: null,
       worker: await findWorkerProcess(loaded, stack),
+      filters: createFiltersPort({ loaded: () => loaded }),
       roots: createOfflineRoots(loaded, owned),
       running: null,
     }),

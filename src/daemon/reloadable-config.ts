@@ -25,6 +25,8 @@ export interface ReloadableConfig {
   readonly config: Config;
   /** The text of `.filters` as it is now. */
   filters(): string;
+  /** Keys that were loaded anew and wait for a restart. */
+  pendingRestart(): readonly string[];
   /** Why the last reload was refused; empty once one went through. */
   readonly problem: string;
   /** `around` is called with the effect, once what is wrong in itself has been refused: for its audit record. */
@@ -80,6 +82,7 @@ export function createReloadableConfig(
       return loaded.config;
     },
     filters: () => filters(),
+    pendingRestart: () => diffConfig(initial, loaded).needRestart,
     get problem() {
       return problem;
     },

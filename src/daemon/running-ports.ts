@@ -27,6 +27,7 @@ export function createRunningPorts(input: RunningPortsInput): RunningPorts {
     runs: { list: () => agent.runs(), cancel: (id) => agent.cancelRun(id) },
     queue: () => agent.queueFigures(),
     minutes: () => metrics.minutes.rows(),
+    pendingRestart: () => settings.pendingRestart(),
     drain: (reason) => input.drain(reason),
     leases: {
       attach: () => idle.attach(),

@@ -10,6 +10,7 @@ import type { AdminPorts } from './admin-ports.ts';
 import { createAuditRoutes } from './audit.ts';
 import { createConfigRoutes } from './config.ts';
 import { createEventsRoutes } from './events.ts';
+import { createFiltersRoutes } from './filters.ts';
 import { idempotency } from './idempotency.ts';
 import { createKeysRoutes } from './keys.ts';
 import { createLeasesRoutes } from './leases.ts';
@@ -63,6 +64,7 @@ function mountRoutes(app: AdminApp, ports: AdminPorts, options: AdminAppOptions)
     createRootsRoutes,
     createNotesRoutes,
     createEventsRoutes,
+    createFiltersRoutes,
   ];
   for (const create of resources) app.route('/', create(ports));
   let document: OpenApiDocument | undefined;

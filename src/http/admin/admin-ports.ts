@@ -54,6 +54,21 @@ export interface BackendTest {
   costUsd?: number;
 }
 
+export const FILTER_KINDS = ['answer', 'privacy'] as const;
+export type FilterKind = (typeof FILTER_KINDS)[number];
+
+export interface FilterFile {
+  /** Null: none is configured, so there is none to write either. */
+  file: string | null;
+  text: string;
+}
+
+export interface FiltersPort {
+  read(kind: FilterKind): FilterFile;
+  /** Throws INVALID_INPUT with every wrong line, or PERMISSION_DENIED; then the file is as it was. */
+  write(kind: FilterKind, text: string): Promise<void>;
+}
+
 /** Only a running daemon has these. */
 export interface RunningPorts {
   /** Loads the configuration again and applies what can be. Throws CONFIG_INVALID, and then nothing has changed. */
@@ -67,6 +82,8 @@ export interface RunningPorts {
   queue(): QueueFigures;
   /** The last hours by the minute, the running one last. */
   minutes(): readonly MinuteRow[];
+  /** Keys whose value waits for a restart. */
+  pendingRestart(): readonly string[];
   /** Begins to drain and returns at once. */
   drain(reason: string): void;
   leases: {
@@ -90,6 +107,7 @@ export interface AdminPorts {
   usage(options: UsageReportOptions): readonly UsageReportRow[];
   /** Every memory root that is open. */
   roots(): Promise<readonly MemoryRoot[]>;
+  filters: FiltersPort;
   /** Every key, masked. */
   explainConfig(): readonly ExplainedKey[];
   /** So that a client can tell that it found the daemon it meant. */

@@ -7,8 +7,17 @@ import { audited, requireRunning } from './audited.ts';
 
 const value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]);
 const setting = z
-  .object({ key: z.string(), value, source: z.string(), doc: z.string(), default: value, reloadable: z.boolean() })
+  .object({
+    key: z.string(),
+    value,
+    source: z.string(),
+    doc: z.string(),
+    default: value,
+    reloadable: z.boolean(),
+    pendingRestart: z.boolean().openapi({ description: 'Configured anew, in effect after a restart' }),
+  })
   .openapi('Setting');
+const settings = z.object({ items: z.array(setting), nextCursor: z.null() }).openapi('Settings');
 const reloaded = z.object({ applied: z.array(z.string()), needRestart: z.array(z.string()) }).openapi('ReloadResult');
 
 export function createConfigRoutes(ports: AdminPorts): AdminApp {
@@ -19,15 +28,14 @@ export function createConfigRoutes(ports: AdminPorts): AdminApp {
       path: '/config',
       summary: 'The configuration',
       ...needs('admin:read'),
-      responses: answers(z.array(setting), 'Every key, its value (secrets masked) and the source that won'),
+      responses: answers(settings, 'Every key, its value (secrets masked) and the source that won'),
     }),
     async (c) =>
       c.json(
-        await audited(c, ports, {
-          action: 'config.explain',
-          effect: () =>
-            ports.explainConfig().map((row) => ({ ...row, value: plain(row.value), default: plain(row.default) })),
-        }),
+        {
+          items: await audited(c, ports, { action: 'config.explain', effect: () => explain(ports) }),
+          nextCursor: null,
+        },
         200,
       ),
   );
@@ -50,6 +58,16 @@ export function createConfigRoutes(ports: AdminPorts): AdminApp {
     },
   );
   return app;
+}
+
+function explain(ports: AdminPorts): z.infer<typeof setting>[] {
+  const pending = new Set(ports.running?.pendingRestart());
+  return ports.explainConfig().map((row) => ({
+    ...row,
+    value: plain(row.value),
+    default: plain(row.default),
+    pendingRestart: pending.has(row.key),
+  }));
 }
 
 /** A list of the configuration is read-only; the answer's type is not. */

@@ -46,6 +46,9 @@ const ROUTES: [method: string, path: string, scope: 'admin:read' | 'admin:write'
   ['GET', '/notes', 'admin:read'],
   ['GET', '/notes/content', 'admin:read'],
   ['GET', '/notes/search', 'admin:read'],
+  ['GET', '/filters', 'admin:read'],
+  ['GET', '/filters/answer', 'admin:read'],
+  ['PUT', '/filters/answer', 'admin:write', { text: 'x' }],
   ['GET', '/metrics/history', 'admin:read'],
   ['GET', '/events', 'admin:read'],
 ];
@@ -56,7 +59,9 @@ test('every route wants its scope, none is open without a caller, and the table 
     paths: Record<string, Record<string, unknown>>;
   };
   const documented = Object.entries(spec.paths).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace('{id}', 'k_1')}`),
+    Object.keys(methods).map(
+      (method) => `${method.toUpperCase()} ${path.replace('{id}', 'k_1').replace('{kind}', 'answer')}`,
+    ),
   );
   assert.deepEqual(documented.toSorted(), ROUTES.map(([method, path]) => `${method} ${path}`).toSorted());
   const allButOne = { 'admin:read': 'admin:write', 'admin:write': 'admin:read' } as const;
@@ -243,8 +248,16 @@ test('audit, usage, config and status answer what the ports know', async () => {
   assert.equal((JSON.parse(lines[0] ?? '') as { seq: number }).seq, 3);
   const usage = (await bodyOf(await app.request('/usage?last=1s&by=tool'))) as { rows: { group: string }[] };
   assert.equal(usage.rows[0]?.group, 'tool 999000');
-  assert.deepEqual(await (await app.request('/config')).json(), [
-    { key: 'model.api_key', value: '***', source: 'MEM_AGENT_MODEL_API_KEY', doc: 'd', default: '', reloadable: false },
+  assert.deepEqual((await bodyOf(await app.request('/config')))['items'], [
+    {
+      key: 'model.api_key',
+      value: '***',
+      source: 'MEM_AGENT_MODEL_API_KEY',
+      doc: 'd',
+      default: '',
+      reloadable: false,
+      pendingRestart: true,
+    },
   ]);
   assert.deepEqual(await bodyOf(await app.request('/config/reload', { method: 'POST' })), {
     applied: ['log.level'],

@@ -32,6 +32,7 @@ export function createFakePorts(
   let attached = 0;
   let level = 'info';
   let nextId = 1;
+  const filters = new Map<string, string>();
   const runs = [run('r_2', 'running'), run('r_1', 'queued')];
   const minutes = createMinuteFigures({ nowMs: () => 1_000_000, monotonicMs: () => 5 });
   const create = async (request: CreateKeyRequest): Promise<CreatedKey> => {
@@ -67,6 +68,7 @@ export function createFakePorts(
       typicalRunMs: 5000,
     }),
     minutes: () => minutes.rows(),
+    pendingRestart: () => ['model.api_key'],
     drain: (reason) => void events.push(`drain ${reason}`),
     leases: {
       attach() {
@@ -189,6 +191,13 @@ export function createFakePorts(
           outputTokens: 2,
           text: ' yes\n',
         };
+      },
+    },
+    filters: {
+      read: (kind) => ({ file: `/etc/${kind}`, text: filters.get(kind) ?? '' }),
+      async write(kind, text) {
+        events.push(`write ${kind}`);
+        filters.set(kind, text);
       },
     },
     roots: async () => options.roots ?? [],

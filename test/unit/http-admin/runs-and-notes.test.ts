@@ -1,6 +1,8 @@
 // Runs, queue, roots, notes, figures and events in process: what is shown, in which pages, and what the audit says of it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createAdminApp } from '../../../src/http/admin/admin-app.ts';
+import { createAdminRouter } from '../../../src/http/admin/admin-route.ts';
 import { openTestRoot, startAndIndex } from '../memory/open-test-root.ts';
 import { appFor, createFakePorts } from './fake-ports.ts';
 
@@ -120,4 +122,33 @@ test('events are what is now, then what changes, until the daemon drains', async
     ['r_2', 'r_1'],
   );
   assert.equal((await app.request('/events')).status, 200, 'on a draining daemon it ends at once');
+});
+
+test('an admin key with path scopes sees no more of the notes here than anywhere else', async () => {
+  await using memory = openTestRoot({
+    name: 'default',
+    notes: { 'user.md': '# Kim\n', 'team/plan.md': '# Kim plans\n' },
+  });
+  await startAndIndex(memory.root);
+  const { ports } = createFakePorts({ roots: [memory.root] });
+  const app = createAdminRouter();
+  app.use(async (c, next) => {
+    c.set('requestId', 'req-1');
+    c.set('transport', 'http');
+    const scopes = new Set(['admin:read', 'admin:write', 'memory:read'] as const);
+    c.set('principal', { kind: 'key', id: 'k', name: 'k', scopes, root: 'default', policy: { readPaths: ['team/'] } });
+    await next();
+  });
+  app.route('/', createAdminApp(ports));
+  for (const path of ['/notes', '/notes/search?q=kim']) {
+    const { items } = (await (await app.request(path)).json()) as Page;
+    assert.deepEqual(
+      items.map((item) => item['path']),
+      ['team/plan.md'],
+      path,
+    );
+  }
+  const refused = await app.request('/notes/content?path=user.md');
+  assert.ok(refused.status >= 400 && refused.status < 500);
+  assert.ok(!(await refused.text()).includes('# Kim'));
 });
