@@ -2,7 +2,10 @@
 // the minute is over. What could not be written is kept for the next try; memory is bounded.
 
 import type { Clock } from '../lib/clock.ts';
+import type { JwtFailure } from './jwt-verifier.ts';
 import type { KeyFailure } from './open-key-store.ts';
+
+export type AuthFailure = KeyFailure | JwtFailure;
 
 export interface LoginFailureRow {
   /** `other` once more addresses than `maxAddresses` came within a minute. */
@@ -10,7 +13,7 @@ export interface LoginFailureRow {
   minuteStartMs: number;
   count: number;
   /** How often each reason occurred. */
-  reasons: Partial<Record<KeyFailure, number>>;
+  reasons: Partial<Record<AuthFailure, number>>;
 }
 
 export interface LoginFailureLogOptions {
@@ -24,7 +27,7 @@ export interface LoginFailureLogOptions {
 }
 
 export interface LoginFailureLog extends AsyncDisposable {
-  note(address: string, failure: KeyFailure): void;
+  note(address: string, failure: AuthFailure): void;
   /** Writes all minutes that are over. */
   flush(): Promise<void>;
 }
@@ -38,7 +41,7 @@ export function createLoginFailureLog(options: LoginFailureLogOptions): LoginFai
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
 
-  function note(address: string, failure: KeyFailure): void {
+  function note(address: string, failure: AuthFailure): void {
     const minuteStartMs = Math.floor(clock.nowMs() / MINUTE_MS) * MINUTE_MS;
     const row = rowFor(address, minuteStartMs);
     row.count += 1;
@@ -83,7 +86,7 @@ export function createLoginFailureLog(options: LoginFailureLogOptions): LoginFai
     const newer = rows.get(key);
     if (newer === undefined) return void rows.set(key, row);
     newer.count += row.count;
-    for (const [reason, count] of Object.entries(row.reasons) as [KeyFailure, number][]) {
+    for (const [reason, count] of Object.entries(row.reasons) as [AuthFailure, number][]) {
       newer.reasons[reason] = (newer.reasons[reason] ?? 0) + count;
     }
   }

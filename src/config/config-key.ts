@@ -21,7 +21,7 @@ export interface ConfigKey {
   /** The choices that are left once the configuration is loaded (`auto` is gone by then). */
   readonly resolvesTo?: readonly string[];
   /** What each entry of a list must be. */
-  readonly item?: 'host' | 'origin' | 'cidr' | 'backend' | 'env' | 'tool-rate' | 'root';
+  readonly item?: 'host' | 'origin' | 'cidr' | 'backend' | 'env' | 'tool-rate' | 'jwt-algorithm' | 'root';
   /** A change takes effect on SIGHUP; others need a restart. */
   readonly reloadable?: true;
   /** Old environment variables, the one that wins first. */

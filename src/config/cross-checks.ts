@@ -1,6 +1,6 @@
 // Checks that need more than one key: addresses, directories and limits that would contradict each other.
 import type { SettingValue } from './config-key.ts';
-import { serversIn } from './computed-settings.ts';
+import { isLocalUrl, serversIn } from './computed-settings.ts';
 import { checkDirectories } from './directory-checks.ts';
 import { parseListenAddress, socketPathProblem } from './listen-address.ts';
 import { readTextFile } from './read-text-file.ts';
@@ -33,6 +33,7 @@ export function crossCheck(values: Values): CrossProblem[] {
     ...checkLimits(values),
     ...checkModel(values),
     ...checkWorker(values),
+    ...checkIdentity(values),
     ...checkFiles(values),
   ];
 }
@@ -105,15 +106,31 @@ function checkWorker(values: Values): CrossProblem[] {
   return problems;
 }
 
+/** Keys that came without TLS could be anybody's; and a token for another service must not open this one. */
+function checkIdentity(values: Values): CrossProblem[] {
+  if (textOf(values, 'jwt.issuer') === '') return [];
+  const fix = 'Write it as https://HOST/…; http only for a provider on this machine';
+  const addresses = ['jwt.issuer', 'jwt.audience', 'jwt.jwks_url'].flatMap((key) => {
+    const url = textOf(values, key);
+    if (url === '' && key === 'jwt.jwks_url') return [];
+    const isRight = url.startsWith('https://') ? URL.canParse(url) : url.startsWith('http://') && isLocalUrl(url);
+    return isRight && !url.includes('#') ? [] : [{ key, message: 'it must be an https URL', fix }];
+  });
+  if (String(values.get('jwt.algorithms')) !== '') return addresses;
+  return [...addresses, { key: 'jwt.algorithms', message: 'it must not be empty', fix: 'Leave it out, or name some' }];
+}
+
 /** Files that were named must be there: a missing filters file must not mean "no filters". */
 function checkFiles(values: Values): CrossProblem[] {
-  return ['memory.filters_file', 'agent.system_prompt_file', 'privacy.rules_file'].flatMap((key) => {
-    const path = textOf(values, key);
-    const file = path === '' ? undefined : readTextFile(path);
-    if (file === undefined || file.kind === 'text') return [];
-    const message = file.kind === 'missing' ? 'there is no such file' : file.problem.message;
-    return [{ key, message, fix: `Correct the path, or leave ${key} out` }];
-  });
+  return ['memory.filters_file', 'agent.system_prompt_file', 'privacy.rules_file', 'jwt.policies_file'].flatMap(
+    (key) => {
+      const path = textOf(values, key);
+      const file = path === '' ? undefined : readTextFile(path);
+      if (file === undefined || file.kind === 'text') return [];
+      const message = file.kind === 'missing' ? 'there is no such file' : file.problem.message;
+      return [{ key, message, fix: `Correct the path, or leave ${key} out` }];
+    },
+  );
 }
 
 function textOf(values: Values, key: string): string {

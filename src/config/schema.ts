@@ -314,6 +314,24 @@ export const CONFIG_TABLE = [
     LIVE,
   ),
 
+  text('jwt.issuer', '', 'The identity provider whose access tokens are taken, exactly as its tokens name it.'),
+  text('jwt.audience', '', 'What such a token must be for: the URL of this /mcp as clients know it.'),
+  text('jwt.jwks_url', '', 'Where its public keys are; empty: as its own metadata says.'),
+  list('jwt.algorithms', ['RS256', 'PS256', 'ES256', 'EdDSA'], 'How its tokens may be signed.', {
+    item: 'jwt-algorithm',
+  }),
+  text('jwt.scope_claim', '', 'The claim with the scopes; empty: scope, else scp.'),
+  text('jwt.scope_prefix', '', 'What stands before our scopes there: with "mem:", "mem:agent" is agent.'),
+  text('jwt.root', 'default', 'The memory root of its callers.'),
+  text('jwt.root_claim', '', 'The claim that names the memory root instead; without it a token is refused.'),
+  text('jwt.policy_claim', '', 'The claim that holds a policy as an object, as a key has one.'),
+  text('jwt.groups_claim', 'groups', 'The claim with the groups that jwt.policies_file knows.'),
+  path('jwt.policies_file', '', 'Policies by group: {"default": {…}, "groups": {"NAME": {…}}}; the first that fits.'),
+  bool('jwt.cloud_consent', false, 'Questions of its callers may go to cloud models.'),
+  float('jwt.cloud_budget_usd', 0, [0, 1_000_000], 'What each of them may spend there in a month, in US dollars.'),
+  int('jwt.clock_tolerance_ms', 30_000, [0, 300_000], 'How far the clocks of provider and daemon may differ.'),
+  int('jwt.jwks_grace_ms', DAY_MS, [0, 30 * DAY_MS], 'How long its keys are believed while no new ones can be had.'),
+
   oneOf(
     'audit.content',
     ['digest', 'full'],

@@ -82,6 +82,10 @@ const ITEM_RULES = {
     says: 'TOOL=N, for example use_memory_agent=10',
     test: (entry: string) => /^[a-z][a-z0-9_]{0,63}=[1-9]\d{0,8}$/.test(entry),
   },
+  'jwt-algorithm': {
+    says: 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA',
+    test: (entry: string) => /^(?:(?:RS|PS|ES)(?:256|384|512)|EdDSA|Ed25519)$/.test(entry),
+  },
   cidr: { says: 'an address or a range like 10.0.0.0/8', test: isRange },
 };
 

@@ -35,6 +35,7 @@ import { openCloud } from './open-cloud.ts';
 import { openModels } from './open-models.ts';
 import { openSecurity } from './open-security.ts';
 import { openModelWorker } from './open-model-worker.ts';
+import { openIdentity } from './open-identity.ts';
 import { openListeners, type Listeners } from './open-listeners.ts';
 import { openRoots } from './open-roots.ts';
 import { createReloadableConfig } from './reloadable-config.ts';
@@ -195,7 +196,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     createHealthProbes({ parts, settings, roots, sandbox, backend, worker, agent }),
     clock,
   );
+  const identity = openIdentity(config, clock, logger);
   const ports = createHttpPorts({
+    identity,
     settings,
     parts,
     roots,
@@ -263,6 +266,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       allowedOrigins: config.http.allowedOrigins,
       trustedProxies: config.http.trustedProxies,
       maxBodyBytes: config.http.maxBodyBytes,
+      protectedResource: identity?.protectedResource,
       ...(config.http.legacySessions && { legacySessions: {} }),
     },
     adminApp,

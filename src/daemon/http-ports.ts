@@ -1,9 +1,9 @@
 // Fills what the listeners need of the daemon, and counts what they answer.
 import type { AgentService } from '../agent/agent-service.ts';
 import { addressBlock } from '../auth/address-block.ts';
-import { localPrincipal } from '../auth/principal.ts';
+import { localPrincipal, type Principal } from '../auth/principal.ts';
 import { createRateLimits } from '../auth/rate-limits.ts';
-import type { HttpPorts } from '../http/ports.ts';
+import type { HttpPorts, KeyVerdict } from '../http/ports.ts';
 import { isErrorCode } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Events } from '../telemetry/events.ts';
@@ -18,10 +18,12 @@ import type { DaemonState } from './daemon-state.ts';
 import type { HealthBoard } from './health-board.ts';
 import { createDefaultLimits } from './default-limits.ts';
 import type { Security } from './open-security.ts';
+import type { Identity } from './open-identity.ts';
 import type { ReloadableConfig } from './reloadable-config.ts';
 import type { StoreParts } from './store-parts.ts';
 
 export interface HttpPortsInput {
+  identity: Identity | undefined;
   settings: ReloadableConfig;
   parts: StoreParts;
   roots: Roots;
@@ -49,16 +51,15 @@ const REFUSALS: Readonly<Record<string, SecurityEventName>> = {
 };
 
 export function createHttpPorts(input: HttpPortsInput): HttpPorts {
-  const { settings, parts, roots, agent, budgets, cloud, board, metrics, events, state, security } = input;
+  const { identity, settings, parts, roots, agent, budgets, cloud, board, metrics, events, state, security } = input;
   const withDefaults = createDefaultLimits(settings);
   const authFailuresPerMinute = (): number => settings.config.limits.authFailuresPerMinute;
+  const limited = (verdict: KeyVerdict): KeyVerdict => ('failure' in verdict ? verdict : withDefaults(verdict));
   return {
     audit: budgets.audit,
     rootOf: (principal) => roots.rootOf(principal),
-    verifyKey(token) {
-      const verdict = parts.keys.verify(token);
-      return 'failure' in verdict ? verdict : withDefaults(verdict);
-    },
+    verifyKey: (token) => limited(parts.keys.verify(token)),
+    verifyJwt: identity === undefined ? undefined : async (token) => limited(await identity.verify(token)),
     principalOf(id) {
       const principal = id === localPrincipal.id ? localPrincipal : parts.keys.principalOf(id);
       return principal === undefined ? undefined : withDefaults(principal);
@@ -105,7 +106,7 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
       if (code === 'VERSION_CONFLICT') metrics.writeConflict();
       const event = code === undefined ? undefined : REFUSALS[code];
       if (event !== undefined && code !== undefined) {
-        const actor = { kind: facts.principal === localPrincipal.id ? 'local' : 'key', id: facts.principal } as const;
+        const actor = { kind: kindOf(facts.principal), id: facts.principal };
         security.log.report({ event, actor, requestId: facts.requestId, code, details: { tool: facts.tool } });
       }
       events.toolEnded({ ...facts, ...(isErrorCode(code) && { code }) });
@@ -114,4 +115,9 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
     clock: input.clock,
     tracer: input.tracer,
   };
+}
+
+function kindOf(principalId: string): Principal['kind'] {
+  if (principalId === localPrincipal.id) return 'local';
+  return principalId.startsWith('jwt:') ? 'jwt' : 'key';
 }

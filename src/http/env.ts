@@ -4,6 +4,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { Principal } from '../auth/principal.ts';
 import type { Allowance } from '../auth/rate-limits.ts';
+import type { ProtectedResource } from './middleware/bearer-challenge.ts';
 import type { CallTransport } from './ports.ts';
 
 export interface HttpEnv {
@@ -17,6 +18,8 @@ export interface HttpEnv {
     isLocal: boolean;
     principal: Principal;
     transport: CallTransport;
+    /** Set where tokens of an identity provider are taken. */
+    protectedResource: ProtectedResource | undefined;
     /** Where the caller stands in each of its limits that was looked at so far. */
     allowances: readonly Allowance[] | undefined;
   };

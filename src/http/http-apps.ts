@@ -13,6 +13,7 @@ import { answerError, problemResponse } from './errors.ts';
 import { fullHealth, publicHealth, readiness } from './health.ts';
 import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './mcp/mcp-endpoint.ts';
 import { authenticate, authenticateLocal, localOrScope } from './middleware/authenticate.ts';
+import { metadataBody, metadataPaths, type ProtectedResource } from './middleware/bearer-challenge.ts';
 import { bodyLimit } from './middleware/body-limit.ts';
 import { clientAddress, parseTrustedProxies } from './middleware/client-address.ts';
 import { jsonContentType } from './middleware/content-type.ts';
@@ -30,6 +31,8 @@ export interface HttpAppsOptions extends McpEndpointOptions {
   /** CIDRs whose X-Forwarded-For counts. */
   trustedProxies: readonly string[];
   maxBodyBytes: number;
+  /** Where tokens of an identity provider are taken. */
+  protectedResource?: ProtectedResource | undefined;
 }
 
 export interface HttpApps {
@@ -66,6 +69,10 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
 
   const base = (listener: ListenerName): Hono<HttpEnv> => {
     const app = new Hono<HttpEnv>();
+    app.use(async (c, next) => {
+      c.set('protectedResource', options.protectedResource);
+      await next();
+    });
     app.use(requestId(), secureHeaders(), clientAddress(isTrustedProxy), observe(listener, ports));
     if (listener !== 'admin') app.use(hostGuard(options.allowedHosts), originGuard(options.allowedOrigins));
     if (listener === 'http' && options.allowedOrigins.length > 0) {
@@ -92,11 +99,14 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
     return app;
   };
 
-  // For MCP clients, directly or behind nginx. `/.well-known/*` falls to the JSON 404: while OAuth is off, a client that
-  // found anything there would drop its key.
+  // For MCP clients, directly or behind nginx. Without an identity provider `/.well-known/*` falls to the JSON 404: a client
+  // that found anything there would drop its key.
   const http = base('http');
   http.all('/mcp', authenticate(ports), (c) => mcp.handle(c));
   http.get('/health', (c) => c.json(publicHealth(ports)));
+  const { protectedResource } = options;
+  if (protectedResource !== undefined)
+    for (const path of metadataPaths(protectedResource)) http.get(path, (c) => c.json(metadataBody(protectedResource)));
 
   // For the operator, probes and Prometheus. Sessions of the operator's page count here and nowhere else.
   const sessions = createSessions(ports);

@@ -1,7 +1,7 @@
 // What the listeners need from the rest of the daemon. `daemon/compose.ts` fills every port; nothing here knows how.
 import type { AgentResult as RunResult } from '../agent/ports.ts';
 import type { AuditCall, AuditLog } from '../audit/audit-log.ts';
-import type { KeyFailure } from '../auth/open-key-store.ts';
+import type { AuthFailure } from '../auth/login-failure-log.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { RateLimitName, RateLimits } from '../auth/rate-limits.ts';
 import type { AppError } from '../lib/app-error.ts';
@@ -69,15 +69,17 @@ export interface LimitedFacts {
 }
 
 /** The key is known and good, or why it is not (for the log and the aggregated audit; the client only hears 401). */
-export type KeyVerdict = Principal | { failure: KeyFailure };
+export type KeyVerdict = Principal | { failure: AuthFailure };
 
 export interface HttpPorts {
   audit: AuditLog;
   rootOf(principal: Principal): MemoryRoot;
   verifyKey(token: string): KeyVerdict;
+  /** Left out where no identity provider is configured. Throws IDENTITY_UNAVAILABLE. */
+  verifyJwt?: ((token: string) => Promise<KeyVerdict>) | undefined;
   /** Who this id stands for now: `local`, or a key that is active. */
   principalOf(id: string): Principal | undefined;
-  onAuthFailure(address: string, reason: KeyFailure): void;
+  onAuthFailure(address: string, reason: AuthFailure): void;
   limits: RateLimits;
   /** May come at any rate: whatever it does must be cheap. */
   onLimited(facts: LimitedFacts): void;

@@ -1,8 +1,7 @@
 // Whether a caller may make an MCP call at all: its scopes, its list of tools, its memory root. Decided before the audit's intent, so
 // that a refusal is HTTP 403 in every revision and has no effect.
-import type { Principal } from '../../auth/principal.ts';
+import type { Principal, Scope } from '../../auth/principal.ts';
 import { AppError, toAppError } from '../../lib/app-error.ts';
-import { scopeChallenge } from '../middleware/authenticate.ts';
 import type { HttpPorts } from '../ports.ts';
 import type { JsonRpcCall } from './prepared-call.ts';
 import { requiredScope } from './scope-check.ts';
@@ -10,7 +9,8 @@ import type { RegisteredTool } from './tool.ts';
 
 export interface CallRefusal {
   error: AppError;
-  headers: Record<string, string>;
+  /** The one that is missing. */
+  scope?: Scope;
 }
 
 /** Resources show what these tools show: a list of tools that leaves them out closes them as well. */
@@ -32,7 +32,7 @@ export function callRefusal(
     const error = new AppError('FORBIDDEN', `This key lacks the scope ${scope}`, {
       hint: `Use a key that has it: mem-agent keys create --name NAME --scopes ${scope}`,
     });
-    return { error, headers: { 'www-authenticate': scopeChallenge([scope]) } };
+    return { error, scope };
   }
   const name = tool?.name ?? TOOL_OF_METHOD.get(call.method) ?? 'fetch';
   const { tools } = principal.policy ?? {};
@@ -40,12 +40,12 @@ export function callRefusal(
     const error = new AppError('FORBIDDEN', `This key may not call ${name}`, {
       hint: `It may call ${tools.join(', ') || 'no tool'}; allow more with: mem-agent keys set ID --tool ${name}`,
     });
-    return { error, headers: {} };
+    return { error };
   }
   try {
     ports.rootOf(principal);
     return null;
   } catch (error) {
-    return { error: toAppError(error), headers: {} };
+    return { error: toAppError(error) };
   }
 }

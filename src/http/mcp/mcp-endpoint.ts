@@ -9,6 +9,7 @@ import {
 import { AppError, toAppError } from '../../lib/app-error.ts';
 import { headerOf, type HttpContext } from '../env.ts';
 import { jsonRpcErrorResponse, type JsonRpcId } from '../errors.ts';
+import { scopeChallenge } from '../middleware/bearer-challenge.ts';
 import { toolCallRefusal } from '../middleware/rate-limit.ts';
 import type { HttpPorts } from '../ports.ts';
 import { callRefusal } from './call-refusal.ts';
@@ -103,7 +104,9 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
     const refusal = callRefusal(call, tool, caller.principal, ports);
     if (refusal !== null) {
       refused('denied', refusal.error);
-      return jsonRpcErrorResponse(refusal.error, call.id, { headers: refusal.headers });
+      const { error, scope } = refusal;
+      const headers = scope === undefined ? {} : { 'www-authenticate': scopeChallenge(c, [scope]) };
+      return jsonRpcErrorResponse(error, call.id, { headers });
     }
     const limited = tool === undefined ? null : await toolCallRefusal(c, ports, tool.name);
     if (limited !== null) return jsonRpcErrorResponse(limited, call.id);

@@ -1,25 +1,26 @@
-// Who calls: a bearer key, or on the admin socket the local principal. 401 names no OAuth metadata, because clients drop a
-// configured key once they see any.
+// Who calls: a bearer key, a token of the identity provider where one is configured, or on the admin socket the local
+// principal.
 import type { MiddlewareHandler } from 'hono';
 import { localPrincipal, type Principal, type Scope } from '../../auth/principal.ts';
 import { AppError } from '../../lib/app-error.ts';
 import { headerOf, type HttpContext, type HttpEnv } from '../env.ts';
 import { jsonRpcErrorResponse, problemResponse } from '../errors.ts';
 import type { HttpPorts, KeyVerdict } from '../ports.ts';
+import { isApiKey, scopeChallenge, tokenChallenge } from './bearer-challenge.ts';
 import { networkRefusal } from './caller-network.ts';
 import { authFailureRefusal, requestRefusal, type RateLimitPorts } from './rate-limit.ts';
 
-export type AuthPorts = Pick<HttpPorts, 'verifyKey' | 'onAuthFailure'> & RateLimitPorts;
+export type AuthPorts = Pick<HttpPorts, 'verifyKey' | 'verifyJwt' | 'onAuthFailure'> & RateLimitPorts;
 
 /** The principal of the request's key, or the refusal to answer with: 401, or 403 for a good key in a wrong network. */
 export async function authenticateRequest(c: HttpContext, ports: AuthPorts): Promise<Principal | Response> {
   const authorization = headerOf(c, 'authorization');
   if (authorization === undefined) {
     ports.onAuthFailure(c.get('clientAddress'), 'missing');
-    return unauthorized(c, 'Bearer realm="mem-agent"');
+    return unauthorized(c, undefined);
   }
   const token = /^bearer +([^\s,]+)$/i.exec(authorization)?.[1];
-  const verdict: KeyVerdict = token === undefined ? { failure: 'malformed' } : ports.verifyKey(token);
+  const verdict = await verify(token, ports);
   if (!('failure' in verdict)) {
     const elsewhere = networkRefusal(verdict, c.get('clientAddress'));
     if (elsewhere === null) return verdict;
@@ -31,14 +32,19 @@ export async function authenticateRequest(c: HttpContext, ports: AuthPorts): Pro
   const refusal = await authFailureRefusal(c, ports);
   if (refusal !== null) return refuse(c, refusal);
   ports.onAuthFailure(c.get('clientAddress'), verdict.failure);
-  return unauthorized(c, 'Bearer realm="mem-agent", error="invalid_token"');
+  return unauthorized(c, token ?? '');
 }
 
-function unauthorized(c: HttpContext, challenge: string): Response {
+async function verify(token: string | undefined, { verifyKey, verifyJwt }: AuthPorts): Promise<KeyVerdict> {
+  if (token === undefined) return { failure: 'malformed' };
+  return verifyJwt === undefined || isApiKey(token) ? verifyKey(token) : await verifyJwt(token);
+}
+
+function unauthorized(c: HttpContext, token: string | undefined): Response {
   const error = new AppError('UNAUTHENTICATED', 'A valid API key is needed', {
     hint: 'Send "Authorization: Bearer mema_…"; make a key with: mem-agent keys create --name NAME --scopes agent,memory:read',
   });
-  return refuse(c, error, { 'www-authenticate': challenge });
+  return refuse(c, error, { 'www-authenticate': tokenChallenge(c, token) });
 }
 
 /** Before the message is read: MCP clients get a JSON-RPC error without an id, others a problem. */
@@ -52,11 +58,7 @@ export function insufficientScope(c: HttpContext, scopes: readonly Scope[]): Res
   const error = new AppError('FORBIDDEN', `This key lacks the scope ${scopes.join(' ')}`, {
     hint: `Use a key that has it: mem-agent keys create --name NAME --scopes ${scopes.join(',')}`,
   });
-  return problemResponse(error, c.get('requestId'), { 'www-authenticate': scopeChallenge(scopes) });
-}
-
-export function scopeChallenge(scopes: readonly Scope[]): string {
-  return `Bearer realm="mem-agent", error="insufficient_scope", scope="${scopes.join(' ')}"`;
+  return problemResponse(error, c.get('requestId'), { 'www-authenticate': scopeChallenge(c, scopes) });
 }
 
 /** Every request needs a key; `scopes` are all required. */

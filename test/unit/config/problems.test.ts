@@ -173,3 +173,17 @@ test('no two keys share a variable or a flag', () => {
     assert.equal(new Set(CONFIG_KEYS.map(({ key }) => nameOf(key))).size, CONFIG_KEYS.length);
   }
 });
+
+test('an identity provider needs an address nobody can forge, a resource of ours, and a way to sign', () => {
+  using machine = createMachine();
+  const keysFor = (flags: Record<string, string>): string[] =>
+    machine
+      .fail({ flags: { 'jwt.issuer': 'https://id.example', 'jwt.audience': 'https://mem.example/mcp', ...flags } })
+      .problems.map(({ key }) => key);
+  assert.deepEqual(keysFor({ 'jwt.issuer': 'http://id.example' }), ['jwt.issuer']);
+  assert.deepEqual(keysFor({ 'jwt.audience': '' }), ['jwt.audience']);
+  assert.deepEqual(keysFor({ 'jwt.jwks-url': 'unix:/run/id.sock' }), ['jwt.jwks_url']);
+  assert.deepEqual(keysFor({ 'jwt.algorithms': 'HS256' }), ['jwt.algorithms']);
+  assert.deepEqual(keysFor({ 'jwt.algorithms': 'none' }), ['jwt.algorithms']);
+  assert.deepEqual(keysFor({ 'jwt.policies-file': '/nowhere.json' }), ['jwt.policies_file']);
+});

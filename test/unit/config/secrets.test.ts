@@ -115,6 +115,8 @@ test('there is no flag for a secret', () => {
       '--openrouter.allow-fallbacks optional',
       '--cloud.local-consent optional',
       '--limits.tool-calls-per-minute repeated',
+      '--jwt.algorithms repeated',
+      '--jwt.cloud-consent optional',
     ],
   );
 });
