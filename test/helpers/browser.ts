@@ -50,15 +50,28 @@ export async function startBrowser(): Promise<OpenBrowser> {
   };
 }
 
-/** By key, as a person does it; resolves with how long it took until the first view showed what it is about. */
+/** By key, as a person does it; resolves with how long the page took from there until the first view was painted. */
 export async function signInByKey(page: Page, daemon: DaemonProcess, key = daemon.keys.admin): Promise<number> {
   await page.goto(daemon.opsUrl);
   await page.getByLabel('Admin key').fill(key);
-  const startedMs = performance.now();
+  await page.evaluate(MEASURE_FIRST_VIEW);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('table', { name: 'Components' }).waitFor();
-  return performance.now() - startedMs;
+  return await page.evaluate<number>('firstViewMs');
 }
+
+/** Inside the page, so that what the test itself takes is not in it. */
+const MEASURE_FIRST_VIEW = `globalThis.firstViewMs = new Promise((resolve) => {
+  addEventListener('submit', () => {
+    const startedMs = performance.now();
+    new MutationObserver((_changes, watcher) => {
+      if (document.querySelector('table') === null) return;
+      watcher.disconnect();
+      requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - startedMs)));
+    }).observe(document.body, { childList: true, subtree: true });
+  }, { capture: true, once: true });
+});
+undefined;`;
 
 export const VIEWS = [
   ['overview', 'Overview'],

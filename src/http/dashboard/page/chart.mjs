@@ -86,7 +86,8 @@ function optionsFor({ series, format, isBars, width }) {
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
     scales: {
-      x: { time: true },
+      // The first and the last bar are whole.
+      x: { time: true, range: (_plot, low, high) => (isBars ? [low - DAY_S / 2, high + DAY_S / 2] : [low, high]) },
       y: { range: (_plot, _low, high) => [0, Math.max((high ?? 0) * 1.15, 4)] },
     },
     axes: [
@@ -107,7 +108,11 @@ function optionsFor({ series, format, isBars, width }) {
         label,
         stroke: colour(`--chart-${index + 1}`),
         width: isBars ? 0 : 2,
-        points: { show: false },
+        // One figure is no line.
+        points: {
+          show: (/** @type {uPlot} */ plot, /** @type {number} */ at) => !isBars && countOf(plot.data[at]) < 3,
+          size: 6,
+        },
         spanGaps: true,
         ...((index === 0 || isBars) && {
           fill: `${colour(`--chart-${index + 1}`)}${isBars ? 'd0' : isDark() ? '2e' : '1f'}`,
@@ -117,6 +122,9 @@ function optionsFor({ series, format, isBars, width }) {
     ],
   };
 }
+
+/** @param {ArrayLike<number | null | undefined> | undefined} values */
+const countOf = (values = []) => Array.from(values).filter((value) => value !== null && value !== undefined).length;
 
 const DAY_S = 86_400;
 /** Counts have no halves. */

@@ -192,7 +192,8 @@ function recordTable(rows, showCall) {
  * @param {(callId: string) => void} showCall
  */
 function showDetails(record, showCall) {
-  const pairs = Object.entries(record).flatMap(([name, value]) =>
+  const { seq, time, ...rest } = record;
+  const pairs = Object.entries({ seq, time, ...rest }).flatMap(([name, value]) =>
     value === null || name === 'timeMs' ? [] : [el('dt', {}, name), el('dd', {}, el('code', {}, String(value)))],
   );
   const dialog = openDialog(`Record ${record.seq}`, el('dl', { class: 'pair-list' }, ...pairs));

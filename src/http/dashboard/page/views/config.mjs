@@ -2,10 +2,10 @@
 import { call, list } from '../api.mjs';
 import { el, fill } from '../dom.mjs';
 import { act, load } from '../feedback.mjs';
-import { card, field, select, tag, viewHead } from '../parts.mjs';
+import { badge, card, field, select, tag, viewHead } from '../parts.mjs';
 import { table } from '../table.mjs';
 
-/** @typedef {{key: string, value: unknown, source: string, doc: string, default: unknown, reloadable: boolean}} Setting */
+/** @typedef {{key: string, value: unknown, source: string, doc: string, default: unknown, reloadable: boolean, pendingRestart?: boolean}} Setting */
 
 const LEVELS = /** @type {const} */ (['debug', 'info', 'warn', 'error']).map(
   (level) => /** @type {const} */ ([level, level]),
@@ -20,7 +20,7 @@ export function showConfig({ place, signal, canWrite }) {
     autocomplete: 'off',
     oninput: () => show(),
   });
-  const onlySet = el('input', { type: 'checkbox', onchange: () => show() });
+  const withDefaults = el('input', { type: 'checkbox', onchange: () => show() });
   const level = select('level', LEVELS);
   level.disabled = true;
   /** @type {Setting[]} */
@@ -42,7 +42,7 @@ export function showConfig({ place, signal, canWrite }) {
         'div',
         { class: 'card-body fields' },
         field('Find', words),
-        el('label', { class: 'check' }, onlySet, 'Only what differs from the default'),
+        el('label', { class: 'check' }, withDefaults, 'Show what is left at its default too'),
         field('Log level, until the restart', level),
       ),
     ),
@@ -60,7 +60,9 @@ export function showConfig({ place, signal, canWrite }) {
   const show = () => {
     const wanted = words.value.trim().toLowerCase();
     const chosen = rows.filter(
-      (row) => `${row.key} ${row.doc}`.toLowerCase().includes(wanted) && (!onlySet.checked || row.source !== 'default'),
+      (row) =>
+        `${row.key} ${row.doc}`.toLowerCase().includes(wanted) &&
+        (wanted !== '' || withDefaults.checked || row.source !== 'default'),
     );
     fill(settings, settingTable(chosen));
   };
@@ -99,7 +101,7 @@ function settingTable(rows) {
     caption: 'Settings',
     isCaptionHidden: true,
     rows,
-    whenEmpty: 'No setting matches. Try a shorter word, or show all.',
+    whenEmpty: 'No setting matches. Try a shorter word, or show what is left at its default too.',
     columns: [
       { head: 'Key', cell: (row) => [el('code', {}, row.key), el('div', { class: 'muted small' }, row.doc)] },
       { head: 'Value', cell: (row) => el('code', {}, inWords(row.value)) },
@@ -111,7 +113,14 @@ function settingTable(rows) {
             : el('strong', { class: 'small' }, row.source),
       },
       { head: 'Default', cell: (row) => el('code', { class: 'muted' }, inWords(row.default)) },
-      { head: 'Change', kind: 'nowrap', cell: (row) => tag(row.reloadable ? 'by reload' : 'by restart') },
+      {
+        head: 'Change',
+        kind: 'nowrap',
+        cell: (row) =>
+          row.pendingRestart === true
+            ? badge('starting', 'waits for a restart')
+            : tag(row.reloadable ? 'by reload' : 'by restart'),
+      },
     ],
   });
 }
