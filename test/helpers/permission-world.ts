@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { openKeyStore, type KeyStore } from '../../src/auth/open-key-store.ts';
 import { openUnixFetch } from '../../src/cli/unix-fetch.ts';
 import type { Config } from '../../src/config/config.ts';
+import { openIdentity } from '../../src/daemon/open-identity.ts';
 import { openRoots } from '../../src/daemon/open-roots.ts';
 import { createAdminApp } from '../../src/http/admin/admin-app.ts';
 import { createHttpApps, type HttpApps } from '../../src/http/http-apps.ts';
@@ -16,8 +17,10 @@ import { openCoreStore } from '../../src/store/core-store.ts';
 import { createGroupCommit } from '../../src/store/group-commit.ts';
 import type { Db } from '../../src/store/sqlite.ts';
 import { openIndexStore } from '../../src/store/index-store.ts';
+import type { Caller } from '../fixtures/permission-matrix.ts';
 import { createFakePorts, type FakePorts } from '../unit/http-admin/fake-ports.ts';
-import { startHarness, type AuditEntry } from './http-harness.ts';
+import { silentLogger, startHarness, type AuditEntry } from './http-harness.ts';
+import { AUDIENCE, forge, startIdentityProvider, type IdentityProvider } from './identity-provider.ts';
 import { until } from './until.ts';
 
 /** Stands in every note outside `projects/`: a caller that sees only that folder must never get it. */
@@ -35,6 +38,8 @@ export interface PermissionWorld extends AsyncDisposable {
   keys: KeyStore;
   db: Db;
   audit: AuditEntry[];
+  /** A token of the identity provider, with the scopes, root and policy of the caller. */
+  tokenOf(caller: Caller): Promise<string>;
   admin: FakePorts;
   directories: { default: string; frozen: string };
   /** The notes as they were at first. */
@@ -73,6 +78,9 @@ export async function openPermissionWorld(): Promise<PermissionWorld> {
   roots.start();
   await until('the indexes', () => roots.all().every((root) => root.status().index === 'ready'));
 
+  const provider = stack.use(await startIdentityProvider());
+  await provider.addKey('matrix');
+  const identity = openIdentity(identityConfig(provider), systemClock, silentLogger);
   const admin = createFakePorts();
   // Without the backend that never answers.
   const [backend] = admin.ports.models.list();
@@ -81,6 +89,7 @@ export async function openPermissionWorld(): Promise<PermissionWorld> {
     {
       ...harness.ports,
       verifyKey: (token) => keys.verify(token),
+      verifyJwt: async (token) => identity?.verify(token) ?? { failure: 'malformed' },
       principalOf: (id) => keys.principalOf(id),
       rootOf: (principal) => roots.rootOf(principal),
     },
@@ -90,6 +99,7 @@ export async function openPermissionWorld(): Promise<PermissionWorld> {
       allowedOrigins: [],
       trustedProxies: ['127.0.0.1/32'],
       maxBodyBytes: 65_536,
+      protectedResource: identity?.protectedResource,
     },
     createAdminApp(admin.ports),
   );
@@ -109,6 +119,7 @@ export async function openPermissionWorld(): Promise<PermissionWorld> {
     admin,
     directories,
     plant,
+    tokenOf: (caller) => tokenOf(provider, caller),
     send(listener, { method, path, headers = {}, body }) {
       const json = body === undefined ? {} : { 'content-type': 'application/json' };
       const init = {
@@ -121,6 +132,45 @@ export async function openPermissionWorld(): Promise<PermissionWorld> {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function identityConfig({ issuer, jwksUrl }: IdentityProvider): Config {
+  const names = {
+    scopePrefix: '',
+    scopeClaim: '',
+    rootClaim: 'root',
+    root: '',
+    policyClaim: 'policy',
+    groupsClaim: '',
+  };
+  const cloud = { cloudConsent: false, cloudBudgetUsd: 0 };
+  const times = { clockToleranceMs: 0, jwksGraceMs: 0 };
+  const jwt = {
+    issuer,
+    audience: AUDIENCE,
+    jwksUrl,
+    algorithms: ['RS256'],
+    policiesFile: '',
+    ...names,
+    ...cloud,
+    ...times,
+  };
+  return { jwt } as unknown as Config;
+}
+
+async function tokenOf(provider: IdentityProvider, caller: Caller): Promise<string> {
+  const { shows, name, scopes = [], root = 'default', policy = {} } = caller;
+  const claims = { sub: name, scope: scopes.join(' '), root, policy };
+  const wrong = {
+    'expired token': { exp: 1 },
+    'token for another service': { aud: 'https://other.example/mcp' },
+    'token without a signature': {},
+  };
+  const sub = Object.hasOwn(wrong, shows) ? wrong[shows as keyof typeof wrong] : {};
+  const signed = await provider.sign({ claims: { ...claims, ...sub } });
+  if (shows !== 'token without a signature') return signed;
+  const [, body = ''] = signed.split('.');
+  return forge({ alg: 'none' }, JSON.parse(Buffer.from(body, 'base64url').toString()) as object);
 }
 
 function plantNotes(directory: string): void {

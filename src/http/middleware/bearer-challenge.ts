@@ -1,6 +1,6 @@
 // What `WWW-Authenticate` says: that a bearer token is needed, what was wrong with it, and, only where an identity provider is
 // configured and only to who shows no API key, where OAuth begins (RFC 9728): clients drop a configured key once they see that.
-import type { Scope } from '../../auth/principal.ts';
+import type { Principal, Scope } from '../../auth/principal.ts';
 import type { HttpContext } from '../env.ts';
 
 /** This daemon as a resource of an identity provider. */
@@ -48,8 +48,9 @@ export function tokenChallenge(c: HttpContext, token: string | undefined): strin
 /** Names every scope the client should ask for: with a token of an identity provider, those it has included. */
 export function scopeChallenge(c: HttpContext, needed: readonly Scope[]): string {
   const protectedResource = c.get('protectedResource');
-  const principal = c.get('principal');
-  if (protectedResource === undefined || principal.kind !== 'jwt') {
+  // Where a key stands in the body (the page's sign-in) no caller is set.
+  const principal: Principal | undefined = c.get('principal');
+  if (protectedResource === undefined || principal?.kind !== 'jwt') {
     return challenge(['error="insufficient_scope"', `scope="${needed.join(' ')}"`]);
   }
   const all = [...new Set([...needed, ...principal.scopes])].map((scope) => `${protectedResource.scopePrefix}${scope}`);
