@@ -60,6 +60,12 @@ export function createDashboardApp({ ports, sessions, links, welcome }: Dashboar
     return file === undefined ? c.notFound() : fileResponse(c, file);
   });
 
+  // It holds nothing that is not in the source; what it asks for needs a key or a session as everywhere.
+  app.get('/admin/v1/reference', (c) => {
+    const file = fileAt('reference.html');
+    return file === undefined ? c.notFound() : fileResponse(c, file);
+  });
+
   app.get('/session', (c) => c.json(publicPrincipal(requireSession(c, sessions)), 200));
 
   app.post('/session', async (c) => {
