@@ -44,6 +44,7 @@ import type { SdNotify } from './sd-notify.ts';
 import type { Heart } from './service-report.ts';
 import { describeStatus } from './status-line.ts';
 import { openStoreParts, type StoreParts } from './store-parts.ts';
+import { createRefusedCalls } from '../usage/refused-calls.ts';
 import { readVersion } from './version.ts';
 
 export interface Daemon extends AsyncDisposable {
@@ -197,8 +198,10 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
   );
   const identity = openIdentity(config, clock, logger);
+  const refusedCalls = stack.use(createRefusedCalls({ db: parts.core.db, groupCommit: parts.groupCommit, clock }));
   const ports = createHttpPorts({
     identity,
+    refusedCalls,
     settings,
     parts,
     roots,

@@ -10,6 +10,7 @@ import type { Events } from '../telemetry/events.ts';
 import type { SecurityEventName } from '../telemetry/security-events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
+import type { RefusedCalls } from '../usage/refused-calls.ts';
 import type { CallerBudgets } from './open-budgets.ts';
 import type { Tracer } from '../telemetry/tracer.ts';
 import type { Cloud } from './open-cloud.ts';
@@ -35,6 +36,7 @@ export interface HttpPortsInput {
   events: Events;
   state: DaemonState;
   security: Security;
+  refusedCalls: RefusedCalls;
   clock: Clock;
   logger: Logger;
   tracer: Tracer;
@@ -67,6 +69,7 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
     limits: createRateLimits({ authFailuresPerMinute }),
     onLimited({ limit, tool, principal, address, requestId }) {
       metrics.limits.rateLimited(limit);
+      if (principal !== undefined) input.refusedCalls.note(principal.id, tool ?? '');
       security.log.report({
         event: 'rate_limited',
         code: 'RATE_LIMITED',

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { openCoreStore } from '../../../src/store/core-store.ts';
+import { createGroupCommit } from '../../../src/store/group-commit.ts';
 import type { CoreStore } from '../../../src/store/core-store.ts';
+import { createRefusedCalls } from '../../../src/usage/refused-calls.ts';
 import { createSpendingRecorder, createSpentReader } from '../../../src/usage/budget-spending.ts';
 import { createUsageRecorder } from '../../../src/usage/usage-recorder.ts';
 import type { UsageEntry } from '../../../src/usage/usage-recorder.ts';
@@ -115,6 +117,25 @@ describe('usage', () => {
     assert.deepEqual([tokens('2026-11-23'), tokens('2026-11-24'), tokens('2026-11')], [107, 3, 110]);
     record(entry('k', NOON + 41 * 86_400_000, { tool: 'ask', inputTokens: 1 }));
     assert.deepEqual([tokens('2026-11-23'), tokens('2026-11-24'), tokens('2026-11')], [0, 3, 110]);
+  });
+
+  test('refused calls are counted in memory and written together; what fails is written later', async () => {
+    const clock = { nowMs: () => NOON, monotonicMs: () => 0 };
+    await using group = createGroupCommit(store.db, { onError: () => undefined, clock });
+    await using refused = createRefusedCalls({ db: store.db, groupCommit: group, clock });
+    for (let i = 0; i < 1000; i += 1) refused.note('k', i % 4 === 0 ? 'search' : '');
+    const rows = (): unknown[] => store.db.prepare('SELECT tool, calls, refused FROM usage ORDER BY tool').all();
+    assert.deepEqual(rows(), []);
+    store.db.pragma('query_only = ON');
+    await refused.flush();
+    store.db.pragma('query_only = OFF');
+    refused.note('k', 'search');
+    await refused.flush();
+    await refused.flush();
+    assert.deepEqual(rows(), [
+      { tool: '', calls: 750, refused: 750 },
+      { tool: 'search', calls: 251, refused: 251 },
+    ]);
   });
 
   test('since a time counts its whole hour and nothing before', () => {
