@@ -4,6 +4,7 @@ import { AppError } from '../lib/app-error.ts';
 import type { Db } from '../store/sqlite.ts';
 import { AUDIT_SELECT } from './audit-record.ts';
 import type { AuditRecord } from './audit-record.ts';
+import { parseCheckpoint, type Checkpoint } from './checkpoint.ts';
 import { searchAudit } from './search-audit.ts';
 import type { AuditPage, AuditQuery } from './search-audit.ts';
 
@@ -26,6 +27,8 @@ export interface AuditReader {
   tail(options: AuditTailOptions): AuditRecord[];
   exportRows(options?: AuditExportOptions): Generator<AuditRecord, void, undefined>;
   search(query: AuditQuery): AuditPage;
+  /** The newest `limit` signed checkpoints, the newest first. */
+  checkpoints(limit: number): Checkpoint[];
 }
 
 const PAGE = 500;
@@ -33,6 +36,12 @@ const PAGE = 500;
 export function createAuditReader(db: Db): AuditReader {
   const last = db.prepare<[number], AuditRecord>(`${AUDIT_SELECT} ORDER BY seq DESC LIMIT ?`);
   const next = db.prepare<[number, number], AuditRecord>(`${AUDIT_SELECT} WHERE seq > ? ORDER BY seq LIMIT ?`);
+
+  const signed = db.prepare<[number], string>('SELECT text FROM audit_checkpoints ORDER BY seq DESC LIMIT ?').pluck();
+
+  function checkpoints(limit: number): Checkpoint[] {
+    return signed.all(limit).flatMap((text) => parseCheckpoint(text) ?? []);
+  }
 
   function tail({ limit, afterSeq }: AuditTailOptions): AuditRecord[] {
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
@@ -53,5 +62,5 @@ export function createAuditReader(db: Db): AuditReader {
     }
   }
 
-  return { tail, exportRows, search: (query) => searchAudit(db, query) };
+  return { tail, exportRows, search: (query) => searchAudit(db, query), checkpoints };
 }

@@ -9,6 +9,9 @@ import type { CoreStore } from '../store/core-store.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
 import type { AuditCall, AuditIntent, AuditLog, AuditOutcome, NoteOperation, UsageDelta } from './audit-log.ts';
 import { createAuditChain } from './audit-chain.ts';
+import { createCheckpointLog } from './checkpoint-log.ts';
+import type { CheckpointSettings } from './checkpoint-log.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { contentText, keyedDigest, loadAuditKey } from './audit-digest.ts';
 import type { ChainHead } from './audit-head-file.ts';
 import { noteFields } from './audit-note.ts';
@@ -16,8 +19,10 @@ import type { AuditNote } from './audit-note.ts';
 import { createAuditReader } from './audit-reader.ts';
 import type { AuditReader } from './audit-reader.ts';
 import type { AuditFields, AuditKind } from './audit-record.ts';
+import { pruneAudit } from './prune-audit.ts';
+import type { PruneRequest, PruneResult } from './prune-audit.ts';
 import { verifyAuditChain } from './verify-audit-chain.ts';
-import type { AuditVerification } from './verify-audit-chain.ts';
+import type { AuditVerification, VerifyQuestion } from './verify-audit-chain.ts';
 
 /** Satisfied by `createUsageRecorder` of `usage/`; runs inside the outcome's transaction. */
 export type RecordUsage = (entry: {
@@ -42,15 +47,23 @@ export interface AuditLogOptions {
   onRecord?: (kind: AuditKind) => void;
   /** A damaged chain found at the start, or an `audit.head` that could not be written. */
   onProblem?: (error: AppError) => void;
+  /** Left out: no checkpoints are signed. */
+  checkpoints?: CheckpointSettings;
 }
 
 export interface OpenAuditLog extends AuditLog, AuditReader, AsyncDisposable {
   /** Resolves when the record is durable. Throws `AUDIT_UNAVAILABLE`. */
   note(note: AuditNote): Promise<void>;
-  verify(): Promise<AuditVerification>;
+  verify(question?: VerifyQuestion): Promise<AuditVerification>;
   head(): ChainHead;
-  /** What was wrong with the chain when it was opened; for `/health`. */
+  /** What was wrong with the chain when it was opened, or verified last; for `/health`. */
   finding(): string | undefined;
+  /** Signs the newest record now. Undefined if nothing is new. Throws `AUDIT_UNAVAILABLE`, or UNSUPPORTED without a key. */
+  checkpoint(): Promise<Checkpoint | undefined>;
+  /** The public half of the key that signs, as PEM; undefined if none does. */
+  publicKey(): string | undefined;
+  /** Does nothing while a verification runs. Throws `AUDIT_CHAIN_BROKEN`, `STORE_FAILED`, `AUDIT_UNAVAILABLE`. */
+  prune(request: PruneRequest): Promise<PruneResult>;
 }
 
 type CallFields = Pick<AuditFields, 'callId' | 'requestId' | 'actorKind' | 'actorId' | 'transport' | 'action' | 'root'>;
@@ -63,8 +76,23 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
   const key = loadAuditKey(keyFile);
   const onProblem = options.onProblem ?? (() => undefined);
   const onRecord = options.onRecord ?? (() => undefined);
-  const chain = createAuditChain({ db: store.db, clock, headFile, onRecord, onProblem });
+  const chain = createAuditChain({
+    db: store.db,
+    clock,
+    headFile,
+    onRecord(kind) {
+      onRecord(kind);
+      checkpoints?.recorded();
+    },
+    onProblem,
+  });
   groupCommit.register(chain);
+  const parts = { db: store.db, groupCommit, chain, clock };
+  const settings = options.checkpoints;
+  const checkpoints = settings === undefined ? undefined : createCheckpointLog(parts, settings);
+  let verifying = 0;
+  let verifiedFault: string | undefined;
+  let pruning: Promise<unknown> = Promise.resolve();
   const keepsContent = options.contentMode === 'full';
 
   async function begin(intent: AuditIntent, operations: readonly NoteOperation[] = []): Promise<AuditCall> {
@@ -154,11 +182,35 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
         const record = noteFields(note, clock.nowMs());
         return () => chain.append(record);
       }),
-    verify: () => verifyAuditChain({ db: store.db, headFile }),
+    async verify(question = {}) {
+      await pruning;
+      verifying += 1;
+      try {
+        const ownKey = settings === undefined ? {} : { ownKey: settings.key.publicKey };
+        const found = await verifyAuditChain({ db: store.db, headFile, ...ownKey, ...question });
+        // What somebody brings from outside may be wrong itself.
+        if (question.checkpoints === undefined && question.publicKeys === undefined) verifiedFault = found.reason;
+        return found;
+      } finally {
+        verifying -= 1;
+      }
+    },
     head: () => chain.head(),
-    finding: () => chain.finding(),
+    finding: () => chain.finding() ?? verifiedFault,
+    async checkpoint() {
+      if (checkpoints !== undefined) return checkpoints.write();
+      throw new AppError('UNSUPPORTED', 'No key signs checkpoints here', { hint: 'Ask the running daemon' });
+    },
+    publicKey: () => settings?.key.publicPem,
+    prune(request) {
+      if (verifying > 0) return Promise.resolve({ removed: 0, archive: null });
+      const pruned = pruning.then(() => pruneAudit(parts, request));
+      pruning = pruned.catch(() => undefined);
+      return pruned;
+    },
     ...createAuditReader(store.db),
     [Symbol.asyncDispose]: async () => {
+      await checkpoints?.close();
       await groupCommit.flush();
       chain.close();
     },

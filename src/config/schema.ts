@@ -338,6 +338,17 @@ export const CONFIG_TABLE = [
     'digest',
     'What the audit keeps of questions, arguments and replies: keyed digests, or the whole text.',
   ),
+  secret('audit.signing_key', 'The Ed25519 key (PEM) that signs checkpoints; empty: audit-signing.pem in state.dir.'),
+  path('audit.signing_key_file', '', 'A file, readable by its owner only, that holds audit.signing_key.'),
+  int('audit.checkpoint_records', 1000, [10, 1_000_000], 'A signed checkpoint is written after so many records.'),
+  int('audit.checkpoint_minutes', 15, [1, 1440], 'And after so many minutes, if there are new records.'),
+  int('audit.verify_interval_hours', 24, [0, 720], 'How often the chain is verified in the background; 0 is never.'),
+  int('audit.retention_days', 0, [0, 36_500], 'Records older than this may go; 0 keeps them all.', LIVE),
+  path('audit.archive_dir', '', 'What retention removes is kept here first, as files that prove themselves.', LIVE),
+
+  int('usage.hourly_days', 90, [2, 36_500], 'Usage older than this is kept by the day.', LIVE),
+  int('usage.daily_days', 730, [40, 36_500], 'Usage older than this is kept by the month.', LIVE),
+  int('usage.monthly_days', 0, [0, 36_500], 'Usage older than this is removed; 0 keeps it all.', LIVE),
 
   int('daemon.drain_timeout_ms', 30_000, [0, DAY_MS], 'How long a stop waits for what is running.', {
     reloadable: true,

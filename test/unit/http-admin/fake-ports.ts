@@ -104,6 +104,7 @@ export function createFakePorts(
       tail: ({ limit, afterSeq = 0 }) =>
         [record(1), record(2), record(3)].filter((row) => row.seq > afterSeq).slice(-limit),
       search: ({ limit }) => ({ records: [record(3), record(2), record(1)].slice(0, limit), nextCursor: '2000.2' }),
+      checkpoints: () => [],
       *exportRows({ afterSeq = 0 } = {}) {
         for (let seq = afterSeq + 1; seq <= 2000; seq++) yield record(seq);
       },
