@@ -109,6 +109,21 @@ export interface AuditVerification {
   records: number;
   firstBadSeq?: number | undefined;
   reason?: string | undefined;
+  anchor?: { seq: number; hash: string } | undefined;
+  checkpoints?: number | undefined;
+}
+
+export interface AuditCheckpoints {
+  items: AuditCheckpoint[];
+  publicKey: string | null;
+}
+
+export interface AuditCheckpoint {
+  seq: number;
+  hash: string;
+  time: string;
+  key: string;
+  text: string;
 }
 
 export interface UsageReport {
@@ -119,6 +134,7 @@ export interface UsageReport {
     group: string;
     calls: number;
     errors: number;
+    refused: number;
     inputTokens: number;
     outputTokens: number;
     modelMs: number;
@@ -367,11 +383,28 @@ export interface AdminApi {
     answer: AuditPage;
   };
   'GET /audit/verify': { input?: Record<string, never>; answer: AuditVerification };
+  'POST /audit/verify': {
+    input: { body: { checkpoints?: string[] | undefined; publicKeys?: string[] | undefined } };
+    answer: AuditVerification;
+  };
+  'GET /audit/checkpoints': { input?: { query?: { limit?: number | string | undefined } }; answer: AuditCheckpoints };
+  'POST /audit/checkpoints': { input?: Record<string, never>; answer: AuditCheckpoints };
   'GET /audit/export': {
     input?: { query?: { from?: number | string | undefined; since?: string | undefined; until?: string | undefined } };
     answer: never;
   };
-  'GET /usage': { input?: { query?: { last?: string | undefined; by?: string | undefined } }; answer: UsageReport };
+  'GET /usage': {
+    input?: {
+      query?: {
+        last?: string | undefined;
+        since?: string | undefined;
+        until?: string | undefined;
+        by?: string | undefined;
+        format?: string | undefined;
+      };
+    };
+    answer: UsageReport;
+  };
   'GET /config': { input?: Record<string, never>; answer: Settings };
   'POST /config/reload': { input?: Record<string, never>; answer: ReloadResult };
   'GET /log-level': { input?: Record<string, never>; answer: LogLevel };

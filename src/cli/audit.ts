@@ -1,10 +1,11 @@
 // `mem-agent audit`: search and follow the records, have the chain proven, and all of it as NDJSON.
 import type { Command } from 'commander';
 import type { AuditPage, AuditRecord } from './admin-api-table.ts';
+import { addAuditProofCommands } from './audit-proof.ts';
 import { openAdminClient, type AdminInput } from './admin-client.ts';
 import { linesOf } from './lines-of.ts';
 import type { RunCommand } from './run-command.ts';
-import { EXIT, formatTable } from './terminal.ts';
+import { formatTable } from './terminal.ts';
 
 type AuditQuery = AdminInput<'GET /audit'>['query'];
 
@@ -72,22 +73,7 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
       }),
     );
 
-  audit
-    .command('verify')
-    .description('recompute the hash chain')
-    .action(() =>
-      run(async (context) => {
-        await using admin = await openAdminClient(context);
-        const result = await admin.call('GET /audit/verify');
-        const where = result.firstBadSeq === undefined ? '' : ` at record ${result.firstBadSeq}`;
-        context.terminal.show(result, () =>
-          result.ok
-            ? `The chain is whole: ${result.records} records.`
-            : `The chain is BROKEN${where}: ${result.reason ?? 'unknown'}. ${result.records} records before it are sound.`,
-        );
-        return result.ok ? EXIT.ok : EXIT.finding;
-      }),
-    );
+  addAuditProofCommands(audit, run);
 
   audit
     .command('export')
@@ -95,10 +81,16 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
     .option('--from <seq>', 'first record', '1')
     .option('--since <time>', 'a date, a time, or how long ago: 7d')
     .option('--until <time>', 'the same')
-    .action((options: { from: string; since?: string; until?: string }) =>
+    .option('--checkpoints', 'the signed checkpoints instead, the newest first')
+    .action(({ checkpoints, ...options }: { from: string; since?: string; until?: string; checkpoints?: true }) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
         const { terminal } = context;
+        if (checkpoints === true) {
+          const { items } = await admin.call('GET /audit/checkpoints', { query: { limit: '1000' } });
+          terminal.show(items, () => items.map((item) => JSON.stringify(item)).join('\n'));
+          return;
+        }
         let isFirst = true;
         if (terminal.json) terminal.write('[\n');
         for await (const line of linesOf(admin.stream('GET /audit/export', { query: options }))) {

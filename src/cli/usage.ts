@@ -1,4 +1,4 @@
-// `mem-agent usage report`: calls, tokens and time, per key, tool, backend or day.
+// `mem-agent usage report`: calls, tokens and time, by key, tool, backend, hour, day or month; as a table, JSON or CSV.
 import type { Command } from 'commander';
 import type { UsageReport } from './admin-api-table.ts';
 import { openAdminClient } from './admin-client.ts';
@@ -10,13 +10,21 @@ export function addUsageCommand(program: Command, run: RunCommand): void {
     .command('usage')
     .description('what was used')
     .command('report')
-    .option('--last <duration>', 'how far back, for example 7d', '30d')
-    .option('--by <group>', 'key, tool, backend or day', 'key')
-    .action((options: { last: string; by: string }) =>
+    .option('--last <duration>', 'how far back, for example 7d; 30d unless --since is given')
+    .option('--since <time>', 'a date, a time, or how long ago')
+    .option('--until <time>', 'the same')
+    .option('--by <groups>', 'of key, tool, backend, hour, day and month, with commas between', 'key')
+    .option('--format <format>', 'table or csv', 'table')
+    .action(({ format, ...query }: { by: string; format: string; last?: string; since?: string; until?: string }) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
-        const report = await admin.call('GET /usage', { query: options });
-        context.terminal.show(report, () => usageTable(options.by, report.rows));
+        if (format === 'csv' && !context.terminal.json) {
+          const pieces = admin.stream('GET /usage', { query: { ...query, format } });
+          for await (const piece of pieces) context.terminal.write(piece);
+          return;
+        }
+        const report = await admin.call('GET /usage', { query });
+        context.terminal.show(report, () => usageTable(query.by, report.rows));
       }),
     );
 }
@@ -24,12 +32,25 @@ export function addUsageCommand(program: Command, run: RunCommand): void {
 function usageTable(by: string, rows: UsageReport['rows']): string {
   if (rows.length === 0) return 'Nothing was used in that time.';
   return formatTable(
-    [by.toUpperCase(), 'CALLS', 'ERRORS', 'TOKENS IN', 'TOKENS OUT', 'MODEL S', 'TURNS', 'READ', 'WRITTEN', 'COST $'],
+    [
+      by.toUpperCase(),
+      'CALLS',
+      'ERRORS',
+      'REFUSED',
+      'TOKENS IN',
+      'TOKENS OUT',
+      'MODEL S',
+      'TURNS',
+      'READ',
+      'WRITTEN',
+      'COST $',
+    ],
     rows.map((row) => [
       row.group === '' ? '(none)' : row.group,
       ...[
         row.calls,
         row.errors,
+        row.refused,
         row.inputTokens,
         row.outputTokens,
         Math.round(row.modelMs / 1000),

@@ -42,7 +42,9 @@ import { createReloadableConfig } from './reloadable-config.ts';
 import { createRunningPorts } from './running-ports.ts';
 import type { SdNotify } from './sd-notify.ts';
 import type { Heart } from './service-report.ts';
+import { signedCheckpoints } from './signed-checkpoints.ts';
 import { describeStatus } from './status-line.ts';
+import { openUpkeep } from './open-upkeep.ts';
 import { openStoreParts, type StoreParts } from './store-parts.ts';
 import { createRefusedCalls } from '../usage/refused-calls.ts';
 import { readVersion } from './version.ts';
@@ -113,6 +115,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       stateDirectory: config.state.dir,
       auditContent: config.audit.content,
       clock,
+      checkpoints: signedCheckpoints(config, events),
       onWriteError: (error, fatal) => {
         events.auditUnavailable({ reason: error.message });
         if (!fatal) return;
@@ -178,6 +181,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       clock,
     }),
   );
+  stack.use(openUpkeep({ settings, parts, events, logger, clock }));
   const { worker } = modelWorker;
   const budgets = openBudgets({ db: parts.core.db, audit: parts.audit, security: security.log, metrics, clock });
   const cloud = openCloud({ settings, budgets, security: security.log, metrics });

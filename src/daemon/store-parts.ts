@@ -1,4 +1,5 @@
 // What lives in core.db: audit, keys, usage, behind one group commit. The daemon and the CLI without a daemon open it alike.
+import type { CheckpointSettings } from '../audit/checkpoint-log.ts';
 import { openAuditLog, type OpenAuditLog } from '../audit/open-audit-log.ts';
 import { openKeyStore, type KeyStore } from '../auth/open-key-store.ts';
 import type { AppError } from '../lib/app-error.ts';
@@ -12,6 +13,8 @@ export interface StorePartsOptions {
   stateDirectory: string;
   auditContent: 'digest' | 'full';
   clock: Clock;
+  /** Left out: no checkpoints are signed. */
+  checkpoints?: CheckpointSettings;
   /** A failed transaction; `fatal` means that nothing may be acknowledged any more. */
   onWriteError(error: AppError, fatal: boolean): void;
   onAuditRecord(): void;
@@ -48,6 +51,7 @@ export async function openStoreParts(options: StorePartsOptions): Promise<StoreP
         recordSpending(entry);
       },
       contentMode: options.auditContent,
+      ...(options.checkpoints !== undefined && { checkpoints: options.checkpoints }),
       onRecord: options.onAuditRecord,
       onProblem: options.onAuditProblem,
     }),

@@ -52,6 +52,8 @@ export interface Events {
   sandboxNotStarted(event: { reason: string }): void;
   writeConflict(event: { requestId?: string }): void;
   auditUnavailable(event: { reason: string }): void;
+  auditCheckpoint(event: { checkpoint: string; seq: number }): void;
+  auditPruned(event: { removed: number; archive: string }): void;
   auditChainChecked(event: { valid: boolean; records: number; reason?: string }): void;
   authFailed(event: { reason: string; address: string; transport: string }): void;
   securityEvent(event: {
@@ -127,6 +129,12 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
     auditUnavailable(event) {
       metrics.auditWriteFailed();
       logger.error(event, 'audit cannot be written, calls are refused');
+    },
+    auditCheckpoint(event) {
+      logger.info({ ...event, messageId: MESSAGE_ID.auditCheckpoint }, 'audit checkpoint');
+    },
+    auditPruned(event) {
+      logger.info(event, 'old audit records removed');
     },
     auditChainChecked(event) {
       metrics.setAuditChainValid(event.valid);

@@ -6,5 +6,6 @@ export const MESSAGE_ID = {
   crashLoop: '1066e0067b16435f88415e46d050c032',
   fallbackUsed: 'b1857ff07e664a7aa57fde4c17cbda97',
   authFail: '22cedb37cacb46bf9924151b5bc05352',
+  auditCheckpoint: 'b7d2f0a94c3e4f5f9d6a1e8c20753b1d',
   chainBroken: '69a3b1f6fae64e2ead76427cecaf60d1',
 } as const;

@@ -4,7 +4,7 @@ import type { RunInfo } from '../../agent/run-registry.ts';
 import type { QueueFigures } from '../../agent/run-queue.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
 import type { AuditReader } from '../../audit/audit-reader.ts';
-import type { AuditVerification } from '../../audit/verify-audit-chain.ts';
+import type { OpenAuditLog } from '../../audit/open-audit-log.ts';
 import type { KeyStore } from '../../auth/open-key-store.ts';
 import type { ConfigDiff } from '../../config/diff-config.ts';
 import type { ExplainedKey } from '../../config/explain.ts';
@@ -99,7 +99,7 @@ export interface AdminPorts {
   version: string;
   clock: Clock;
   /** `openAuditLog` satisfies it. */
-  audit: AuditLog & AuditReader & { verify(): Promise<AuditVerification> };
+  audit: AuditLog & AuditReader & Pick<OpenAuditLog, 'verify' | 'checkpoint' | 'publicKey'>;
   keys: Pick<KeyStore, 'list' | 'create' | 'change' | 'revoke' | 'rotate'>;
   /** Names of the memory roots that a key may be given. */
   rootNames(): readonly string[];

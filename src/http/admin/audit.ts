@@ -1,10 +1,13 @@
 // /audit: search, the proof of the chain, and all of it as NDJSON. Reading works while writing does not.
 import { createRoute, z } from '@hono/zod-openapi';
 import type { AuditRecord } from '../../audit/audit-record.ts';
+import type { Checkpoint } from '../../audit/checkpoint.ts';
 import type { AuditQuery } from '../../audit/search-audit.ts';
+import { parsePublicKeys } from '../../audit/signing-key.ts';
 import { parseInstant } from '../../lib/instant.ts';
 import { answers, createAdminRouter, isoTime, needs, streams, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
+import { audited } from './audited.ts';
 import { ndjsonResponse } from './ndjson.ts';
 
 const text = z.string().nullable();
@@ -37,8 +40,22 @@ const record = z
   .openapi('AuditRecord');
 const page = z.object({ items: z.array(record), nextCursor: z.string().nullable() }).openapi('AuditPage');
 const verdict = z
-  .object({ ok: z.boolean(), records: z.number(), firstBadSeq: z.number().optional(), reason: z.string().optional() })
+  .object({
+    ok: z.boolean(),
+    records: z.number(),
+    firstBadSeq: z.number().optional(),
+    reason: z.string().optional(),
+    /** The first record follows this one; older ones were removed by retention. */
+    anchor: z.object({ seq: z.number(), hash: z.string() }).optional(),
+    checkpoints: z.number().optional(),
+  })
   .openapi('AuditVerification');
+const checkpoint = z
+  .object({ seq: z.number(), hash: z.string(), time: isoTime, key: z.string(), text: z.string() })
+  .openapi('AuditCheckpoint');
+const checkpointList = z
+  .object({ items: z.array(checkpoint), publicKey: z.string().nullable() })
+  .openapi('AuditCheckpoints');
 
 const word = z.string().min(1).max(1024).optional();
 const time = word.openapi({ example: '7d', description: 'A date, a time, or how long ago' });
@@ -91,6 +108,59 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
     async (c) => c.json(await ports.audit.verify(), 200),
   );
 
+  const question = z.object({
+    /** Kept outside, as they were printed. */
+    checkpoints: z.array(z.string().max(1000)).max(1000).default([]),
+    /** Kept outside, as PEM or as in a checkpoint. */
+    publicKeys: z.array(z.string().max(10_000)).max(100).default([]),
+  });
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/audit/verify',
+      summary: 'Prove the audit chain against checkpoints kept outside',
+      ...read,
+      request: { body: { required: true, content: { 'application/json': { schema: question } } } },
+      responses: answers(verdict, 'Whether the chain is whole and what the checkpoints say'),
+    }),
+    async (c) => {
+      const { checkpoints, publicKeys } = c.req.valid('json');
+      const keys = publicKeys.flatMap(parsePublicKeys);
+      return c.json(await ports.audit.verify({ checkpoints, publicKeys: keys }), 200);
+    },
+  );
+
+  const listQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(20) });
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/audit/checkpoints',
+      summary: 'The newest signed checkpoints',
+      ...read,
+      request: { query: listQuery },
+      responses: answers(checkpointList, 'The newest first, and the public key that signs now'),
+    }),
+    (c) => {
+      const items = ports.audit.checkpoints(c.req.valid('query').limit).map(publicCheckpoint);
+      return c.json({ items, publicKey: ports.audit.publicKey() ?? null }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/audit/checkpoints',
+      summary: 'Sign the newest audit record now',
+      ...needs('admin:write'),
+      responses: answers(checkpointList, 'The newest checkpoint, and the public key that signed it'),
+    }),
+    async (c) => {
+      await audited(c, ports, { action: 'audit.sign', effect: () => ports.audit.checkpoint() });
+      const items = ports.audit.checkpoints(1).map(publicCheckpoint);
+      return c.json({ items, publicKey: ports.audit.publicKey() ?? null }, 200);
+    },
+  );
+
   const exportQuery = z.object({ from: z.coerce.number().int().min(1).default(1), since: time, until: time });
   app.openapi(
     createRoute({
@@ -127,6 +197,10 @@ function timeRange({ since, until }: TimeRange, nowMs: number): { sinceMs?: numb
     ...(since !== undefined && { sinceMs: parseInstant(since, nowMs) }),
     ...(until !== undefined && { untilMs: parseInstant(until, nowMs) }),
   };
+}
+
+function publicCheckpoint({ seq, hash, timeMs, key, text: line }: Checkpoint): z.infer<typeof checkpoint> {
+  return { seq, hash, time: new Date(timeMs).toISOString(), key, text: line };
 }
 
 function* publicRecords(rows: Iterable<AuditRecord>): Generator<AuditRecord & { time: string }> {

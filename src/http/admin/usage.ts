@@ -1,8 +1,9 @@
-// /usage: what was used, per key, tool, backend or day.
+// /usage: what was used, per key, tool, backend, hour, day or month, as JSON or CSV.
 import { createRoute, z } from '@hono/zod-openapi';
-import { USAGE_GROUPS } from '../../usage/usage-report.ts';
+import { usageCsv, USAGE_GROUPS } from '../../usage/usage-report.ts';
 import { parseDuration } from '../../lib/duration.ts';
-import { answers, createAdminRouter, isoTime, needs, type AdminApp } from './admin-route.ts';
+import { parseInstant } from '../../lib/instant.ts';
+import { createAdminRouter, isoTime, needs, streams, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
 
 const count = z.number();
@@ -10,6 +11,7 @@ const row = z.object({
   group: z.string(),
   calls: count,
   errors: count,
+  refused: count,
   inputTokens: count,
   outputTokens: count,
   modelMs: count,
@@ -24,8 +26,16 @@ const report = z.object({ since: isoTime, until: isoTime, by: z.string(), rows: 
 export function createUsageRoutes(ports: AdminPorts): AdminApp {
   const app = createAdminRouter();
   const query = z.object({
-    last: z.string().default('30d').openapi({ example: '30d' }),
-    by: z.enum(USAGE_GROUPS).default('key'),
+    last: z.string().optional().openapi({ example: '30d', description: 'How far back; 30d unless since is given' }),
+    since: z.string().optional().openapi({ example: '2026-11-01' }),
+    until: z.string().optional().openapi({ example: '2026-12-01' }),
+    by: z
+      .string()
+      .default('key')
+      .transform((text) => text.split(','))
+      .pipe(z.array(z.enum(USAGE_GROUPS)).min(1).max(USAGE_GROUPS.length))
+      .openapi({ type: 'string', example: 'key,day', description: `Of ${USAGE_GROUPS.join(', ')}` }),
+    format: z.enum(['json', 'csv']).default('json'),
   });
   app.openapi(
     createRoute({
@@ -34,14 +44,20 @@ export function createUsageRoutes(ports: AdminPorts): AdminApp {
       summary: 'What was used',
       ...needs('admin:read'),
       request: { query },
-      responses: answers(report, 'Usage of the last while'),
+      responses: streams('text/csv', 'Usage of the last while', report),
     }),
     (c) => {
-      const { last, by } = c.req.valid('query');
-      const untilMs = ports.clock.nowMs();
-      const sinceMs = untilMs - parseDuration(last);
-      const rows = ports.usage({ by, sinceMs }).map((row) => ({ ...row }));
-      return c.json({ since: new Date(sinceMs).toISOString(), until: new Date(untilMs).toISOString(), by, rows }, 200);
+      const { last = '30d', since, until, by, format } = c.req.valid('query');
+      const nowMs = ports.clock.nowMs();
+      const untilMs = until === undefined ? nowMs : parseInstant(until, nowMs);
+      const sinceMs = since === undefined ? nowMs - parseDuration(last) : parseInstant(since, nowMs);
+      const rows = ports.usage({ by, sinceMs, untilMs });
+      if (format === 'csv') {
+        const headers = { 'content-type': 'text/csv; charset=utf-8; header=present' };
+        return new Response(usageCsv(by, rows), { headers });
+      }
+      const period = { since: new Date(sinceMs).toISOString(), until: new Date(untilMs).toISOString() };
+      return Response.json({ ...period, by: by.join(','), rows });
     },
   );
   return app;

@@ -105,6 +105,8 @@ export function createFakePorts(
         [record(1), record(2), record(3)].filter((row) => row.seq > afterSeq).slice(-limit),
       search: ({ limit }) => ({ records: [record(3), record(2), record(1)].slice(0, limit), nextCursor: '2000.2' }),
       checkpoints: () => [],
+      checkpoint: async () => undefined,
+      publicKey: () => undefined,
       *exportRows({ afterSeq = 0 } = {}) {
         for (let seq = afterSeq + 1; seq <= 2000; seq++) yield record(seq);
       },
@@ -144,9 +146,10 @@ export function createFakePorts(
     rootNames: () => ['default', 'work'],
     usage: ({ by, sinceMs }) => [
       {
-        group: `${by} ${sinceMs}`,
+        group: `${String(by)} ${sinceMs}`,
         calls: 1,
         errors: 0,
+        refused: 0,
         inputTokens: 0,
         outputTokens: 0,
         modelMs: 0,

@@ -43,7 +43,16 @@ describe('usage', () => {
     record(entry('k_a', NOON + 3_600_000, { tool: 'fetch', notesRead: 1, notesWritten: 1, modelMs: 7.6 }));
     record(entry('k_b', NOON + 86_400_000, { tool: 'fetch' }));
     assert.equal(store.db.prepare('SELECT count(*) FROM usage').pluck().get(), 3);
-    const empty = { inputTokens: 0, outputTokens: 0, modelMs: 0, turns: 0, notesRead: 0, notesWritten: 0, costUsd: 0 };
+    const empty = {
+      refused: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+      modelMs: 0,
+      turns: 0,
+      notesRead: 0,
+      notesWritten: 0,
+      costUsd: 0,
+    };
     assert.deepEqual(usageReport(store.db, { by: 'backend' }), [
       { ...empty, group: '', calls: 2, errors: 0, notesRead: 1, notesWritten: 1, modelMs: 8, durationMs: 20 },
       {
