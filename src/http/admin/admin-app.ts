@@ -80,9 +80,16 @@ function mountRoutes(app: AdminApp, ports: AdminPorts, options: AdminAppOptions)
   );
 }
 
-/** Hono's own 400 (a body that is no JSON) as our error, so that it has a code and a hint as well. */
+/** Hono's own errors of a body that is no JSON, or does not say so as Hono reads it, so that they have a code and a hint as well. */
 function asInputError(error: Error): Error {
-  if (!(error instanceof HTTPException) || error.status !== 400) return error;
+  if (!(error instanceof HTTPException)) return error;
+  if (error.status === 415) {
+    return new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON', {
+      hint: 'Send Content-Type: application/json',
+      cause: error,
+    });
+  }
+  if (error.status !== 400) return error;
   return new AppError('INVALID_INPUT', 'The body is not valid JSON', {
     hint: 'See /admin/v1/openapi.json for what this route takes',
     cause: error,

@@ -34,7 +34,8 @@ const IDEMPOTENCY_KEY: OpenApiParameter = {
   name: 'Idempotency-Key',
   in: 'header',
   required: false,
-  description: 'Sent again with the same body, it is answered as before and does nothing; kept for 24 hours',
+  description:
+    'Sent again with the same body, it is answered as before and does nothing; kept for 24 hours, until a restart',
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 const DESCRIPTION = `Errors are application/problem+json (RFC 9457) with a stable \`code\` and a \`hint\`. Lists are pages:

@@ -220,6 +220,13 @@ test('wrong input is 400 with what is wrong, unknown things are 404, and both na
     assert.equal(response.status, 400, `${path} ${JSON.stringify(init.body)}`);
     assert.equal(await codeOf(response), 'INVALID_INPUT');
   }
+  // The guard in front lets it pass, the validator behind does not.
+  const versioned = await app.request('/keys', {
+    method: 'POST',
+    headers: { 'content-type': 'application/vnd.x2+json' },
+    body: '{"name":"n"}',
+  });
+  assert.deepEqual([versioned.status, await codeOf(versioned)], [415, 'UNSUPPORTED_MEDIA_TYPE']);
   const missing = await app.request('/keys/k_none', { method: 'DELETE' });
   assert.equal(missing.status, 404);
   assert.match(JSON.stringify(await bodyOf(missing)), /keys list/);
