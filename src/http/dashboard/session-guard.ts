@@ -7,6 +7,7 @@ import { headerOf, type HttpContext, type HttpEnv } from '../env.ts';
 import { authenticate, type AuthPorts } from '../middleware/authenticate.ts';
 import { networkRefusal } from '../middleware/caller-network.ts';
 import { requestRefusal } from '../middleware/rate-limit.ts';
+import { endWithSession } from './end-with-session.ts';
 import { readSessionCookie } from './session-cookie.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -18,12 +19,14 @@ const BACKGROUND_HEADER = 'x-background';
 export function sessionOrKey(sessions: Sessions, ports: AuthPorts): MiddlewareHandler<HttpEnv> {
   const withKey = authenticate(ports);
   return async (c, next) => {
-    if (headerOf(c, 'authorization') !== undefined || readSessionCookie(c) === undefined) return withKey(c, next);
+    const id = readSessionCookie(c);
+    if (headerOf(c, 'authorization') !== undefined || id === undefined) return withKey(c, next);
     c.set('principal', requireSession(c, sessions));
     c.set('transport', 'http');
     const refusal = await requestRefusal(c, ports);
     if (refusal !== null) throw refusal;
-    return next();
+    await next();
+    endWithSession(c, () => sessions.find(id, false) !== undefined);
   };
 }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { localPrincipal, type Principal } from '../../../src/auth/principal.ts';
 import { PAGE_CSP } from '../../../src/http/dashboard/dashboard-app.ts';
@@ -32,6 +33,7 @@ async function openOps(options: { authFailuresPerMinute?: number } = {}): Promis
   const { ports } = harness;
   const known = (id: string): Principal | undefined => (id === 'local' ? localPrincipal : ports.principalOf(id));
   const admin = new Hono<HttpEnv>();
+  admin.get('/ticks', () => new Response(ticks(), { headers: { 'content-type': 'text/event-stream' } }));
   admin.all('/whoami', (c) => c.json({ id: c.get('principal').id, transport: c.get('transport') }));
   const apps = createHttpApps(
     { ...ports, principalOf: (id) => (revoked.has(id) ? undefined : known(id)) },
@@ -67,6 +69,17 @@ async function openOps(options: { authFailuresPerMinute?: number } = {}): Promis
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** A live feed, ten times as fast. */
+function ticks(): ReadableStream<Uint8Array> {
+  let timer: NodeJS.Timeout | undefined;
+  return new ReadableStream({
+    start(controller) {
+      timer = setInterval(() => controller.enqueue(Buffer.from('data: 1\n\n')), 100);
+    },
+    cancel: () => clearInterval(timer),
+  });
 }
 
 const tokenOf = ({ text }: PageAnswer): string => (JSON.parse(text) as { token: string }).token;
@@ -164,6 +177,18 @@ test('a key that has ended takes its session along, and its scope is asked for',
   const client = await ops.signIn({ key: ops.harness.keyOf('agent', 'memory:read') });
   assert.equal(client.status, 403);
   assert.equal(client.cookie, '');
+});
+
+test('a live feed ends with the session that opened it', { timeout: 10_000 }, async () => {
+  await using ops = await openOps();
+  const signedIn = await ops.signIn({ key: ops.key });
+  const headers = { cookie: signedIn.cookie, 'x-csrf-token': tokenOf(signedIn) };
+  const feed = pageRequest(`${ops.url}/admin/v1/ticks`, { headers });
+  await sleep(350);
+  ops.revoke();
+  const { status, text } = await feed;
+  assert.equal(status, 200);
+  assert.match(text, /^(data: 1\n\n)+$/);
 });
 
 test('wrong keys are counted, and an address that goes on is refused', async () => {
