@@ -50,6 +50,7 @@ export interface HttpPortsInput {
 const REFUSALS: Readonly<Record<string, SecurityEventName>> = {
   PATH_REFUSED: 'path_refused',
   FORBIDDEN: 'access_denied',
+  PERMISSION_DENIED: 'access_denied',
 };
 
 export function createHttpPorts(input: HttpPortsInput): HttpPorts {

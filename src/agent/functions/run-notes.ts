@@ -127,7 +127,9 @@ export class RunNotes {
   async write(path: string, text: string): Promise<void> {
     this.needScope('memory:write');
     const expectedVersion = this.#known.get(path) ?? null;
-    const { version } = await this.#root.writeNote(path, text, { ...this.#writeOptions, expectedVersion });
+    const { version } = await this.#attempt(path, (options) =>
+      this.#root.writeNote(path, text, { ...options, expectedVersion }),
+    );
     this.#known.set(path, version);
     this.#written.add(path);
   }
@@ -135,12 +137,14 @@ export class RunNotes {
   async replace(path: string, oldText: string, newText: string): Promise<void> {
     this.needScope('memory:write');
     let before: string | undefined;
-    const { version } = await this.#root.replaceInNote(path, oldText, newText, {
-      beforeEffect: async (operation) => {
-        before = operation.before;
-        await this.#record(operation);
-      },
-    });
+    const { version } = await this.#attempt(path, () =>
+      this.#root.replaceInNote(path, oldText, newText, {
+        beforeEffect: async (operation) => {
+          before = operation.before;
+          await this.#record(operation);
+        },
+      }),
+    );
     this.#written.add(path);
     // Somebody else's change in between stays unknown to the run.
     if (before !== undefined && this.#known.get(path) === before) this.#known.set(path, version);
@@ -149,32 +153,38 @@ export class RunNotes {
 
   async delete(path: string): Promise<void> {
     this.needScope('memory:write');
-    await this.#root.deleteNote(path, this.#writeOptions);
+    await this.#attempt(path, (options) => this.#root.deleteNote(path, options));
     this.#known.delete(path);
     this.#written.add(path);
   }
 
   async createDirectory(path: string): Promise<void> {
     this.needScope('memory:write');
-    await this.#root.createDirectory(path, this.#writeOptions);
+    await this.#attempt(path, (options) => this.#root.createDirectory(path, options));
   }
 
   async removeDirectory(path: string): Promise<void> {
     this.needScope('memory:write');
-    await this.#root.removeDirectory(path, this.#writeOptions);
+    await this.#attempt(path, (options) => this.#root.removeDirectory(path, options));
   }
 
   async rename(from: string, to: string): Promise<void> {
     this.needScope('memory:write');
-    await this.#root.rename(from, to, this.#writeOptions);
+    await this.#attempt(to, (options) => this.#root.rename(from, to, options));
     const version = this.#known.get(from);
     this.#known.delete(from);
     if (version !== undefined) this.#known.set(to, version);
     this.#written.add(to);
   }
 
-  get #writeOptions(): WriteOptions {
-    return { beforeEffect: (operation) => this.#record(operation) };
+  /** A write that this caller may not make leaves a record that it was tried. */
+  async #attempt<Result>(path: string, write: (options: WriteOptions) => Promise<Result>): Promise<Result> {
+    try {
+      return await write({ beforeEffect: (operation) => this.#record(operation) });
+    } catch (error) {
+      if (isRefusedWrite(error)) await this.#record({ operation: 'note.refused', path });
+      throw error;
+    }
   }
 
   async #begin(operation: string, path: string | undefined): Promise<void> {
@@ -186,4 +196,8 @@ export class RunNotes {
     this.#known.set(path, version);
     this.#read.add(path);
   }
+}
+
+function isRefusedWrite(error: unknown): boolean {
+  return error instanceof AppError && (error.code === 'PERMISSION_DENIED' || error.code === 'PATH_REFUSED');
 }

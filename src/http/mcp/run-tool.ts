@@ -89,7 +89,9 @@ async function runPrepared(
 
   const outcome = await attempt(prepared, caller, context, ports);
   const known =
-    outcome.error === undefined ? facts('ok') : facts(outcome.isCancelled ? 'cancelled' : 'error', outcome.error.code);
+    outcome.error === undefined
+      ? facts('ok')
+      : facts(failureOf(outcome.error, outcome.isCancelled), outcome.error.code);
   try {
     await prepared.audit.finish({
       outcome: known.outcome,
@@ -105,6 +107,12 @@ async function runPrepared(
   }
   ports.onToolCall(known);
   return outcome.reply === undefined ? errorResult(outcome.error) : successResult(outcome.reply);
+}
+
+/** What a caller may not do is refused, and stands so in the audit; everything else went wrong. */
+function failureOf({ code }: AppError, isCancelled: boolean): 'cancelled' | 'denied' | 'error' {
+  if (isCancelled) return 'cancelled';
+  return code === 'PERMISSION_DENIED' || code === 'PATH_REFUSED' ? 'denied' : 'error';
 }
 
 /** A run that failed has cost something too. */

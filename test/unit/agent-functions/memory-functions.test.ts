@@ -6,6 +6,7 @@ import { createMemoryFunctions, type MemoryFunctions } from '../../../src/agent/
 import type { NoteOperation } from '../../../src/audit/audit-log.ts';
 import type { Scope } from '../../../src/auth/principal.ts';
 import { AppError } from '../../../src/lib/app-error.ts';
+import type { ScopedPaths } from '../../../src/memory/path-scope.ts';
 import { readVault } from '../../helpers/python-corpus.ts';
 import { openTestRoot, type TestRoot } from '../memory/open-test-root.ts';
 
@@ -24,12 +25,13 @@ function setUp(
     record?: () => Promise<void>;
     notes?: Record<string, string>;
     onText?: (text: string) => void;
+    paths?: ScopedPaths;
   } = {},
 ): Bench {
   const memory = openTestRoot({ notes: options.notes ?? VAULT });
   const operations: NoteOperation[] = [];
   const functions = createMemoryFunctions({
-    root: memory.root,
+    root: memory.root.scopedTo(options.paths ?? {}),
     scopes: new Set(options.scopes ?? ['memory:read', 'memory:write']),
     record: async (operation) => {
       await options.record?.();
@@ -206,4 +208,18 @@ test('a file that is not text can be read as bytes only', async () => {
   chmodSync(file, 0o600);
   assert.match(String(await bench.call('read_file', 'picture.md')), /^Error: .*UTF-8/);
   assert.equal(await bench.call('fs.read', 'picture.md'), '//4A');
+});
+
+test('a write outside the caller’s paths is refused in the way of each function, and recorded as refused', async () => {
+  await using bench = setUp({ paths: { readPaths: ['entities/', 'user.md'], writePaths: ['entities/'] } });
+  const { call, operations } = bench;
+  await assert.rejects(call('create_file', 'secret/x.md', 'x'), { pythonType: 'Exception', message: /may not write/ });
+  assert.equal(await call('update_file', 'user.md', 'Ada', 'Eve'), "Error: Permission denied writing to 'user.md'");
+  assert.equal(await call('delete_file', 'user.md'), false);
+  assert.equal(await call('create_dir', 'secret'), false);
+  await assert.rejects(call('fs.write', 'secret/x.md', 'x'), { pythonType: 'PermissionError' });
+  const refused = operations.filter(({ operation }) => operation === 'note.refused').map(({ path }) => path);
+  assert.deepEqual(refused, ['secret/x.md', 'user.md', 'user.md', 'secret', 'secret/x.md']);
+  assert.deepEqual(readVault(bench.memory.directory), VAULT);
+  assert.equal(await call('create_file', 'entities/eve.md', 'x'), true);
 });
