@@ -1,4 +1,5 @@
 // Fills the admin API's ports, for the running daemon and for the CLI without one.
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { AuditVerification } from '../audit/verify-audit-chain.ts';
 import { explainConfig } from '../config/explain.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
@@ -26,6 +27,8 @@ export interface AdminPortsInput {
   roots: AdminPorts['roots'];
   filters: AdminPorts['filters'];
   running: RunningPorts | null;
+  /** Where its calls are recorded, if not in `parts.audit` itself. */
+  audit?: AuditLog;
   /** Somebody had the chain recomputed: for the metric that is watched. */
   onAuditVerified?(found: AuditVerification): void;
 }
@@ -45,6 +48,7 @@ export function createAdminPorts(input: AdminPortsInput): AdminPorts {
     clock: input.clock,
     audit: {
       ...parts.audit,
+      ...input.audit,
       async verify(question) {
         const found = await parts.audit.verify(question);
         // What somebody brings from outside may be wrong itself: only the chain alone is the daemon's own finding.

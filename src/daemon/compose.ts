@@ -171,7 +171,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
   });
   const reload = (load: () => LoadedConfig): Promise<ConfigDiff> =>
-    settings.reload(load, (effect) => auditedReload(parts.audit, clock, effect));
+    settings.reload(load, (effect) => auditedReload(security.audit, clock, effect));
   const legacyFiles = stack.use(
     startFollowingLegacyFiles({
       loaded: () => settings.loaded,
@@ -242,6 +242,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       clock,
       rootNames: roots.names,
       parts,
+      audit: security.audit,
       loaded: () => settings.loaded,
       health: () => board.components(),
       state: () => state.current,
