@@ -9,6 +9,7 @@ import { compileSource } from './compile-source.ts';
 import { copyDependencies } from './copy-dependencies.ts';
 import { renderCompletion } from './render-completion.ts';
 import { renderConfigManual, renderProgramManual } from './render-manuals.ts';
+import { renderSbom } from './render-sbom.ts';
 import { PROJECT, readManifest } from './project.ts';
 
 const UNITS = 'usr/lib/systemd/system';
@@ -39,6 +40,7 @@ export function buildTree(root: string): void {
   put(root, 'usr/share/man/man5/mem-agent.toml.5.gz', compress(renderConfigManual(version)));
   put(root, 'usr/share/bash-completion/completions/mem-agent', renderCompletion(commands));
   const documentation = 'usr/share/doc/mem-agent';
+  put(root, `${documentation}/sbom.cdx.json`, renderSbom());
   put(root, `${documentation}/examples/mem-agent.toml`, renderExampleConfig());
   for (const example of readdirSync(join(systemd, 'examples')))
     copy(join(systemd, 'examples', example), root, `${documentation}/examples/${example}`);

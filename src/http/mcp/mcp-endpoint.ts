@@ -15,6 +15,7 @@ import type { HttpPorts } from '../ports.ts';
 import { callRefusal } from './call-refusal.ts';
 import { CallerAuth, type Caller } from './caller.ts';
 import { createCancellations } from './cancellations.ts';
+import { withCode } from './coded-refusal.ts';
 import type { ExtraSurface } from './extra-surface.ts';
 import { createLegacySessions, type LegacySessionsOptions } from './legacy-sessions.ts';
 import { createMcpServerFactory } from './mcp-server.ts';
@@ -168,14 +169,14 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       if (request.method !== 'POST') {
         if (sessions !== undefined && request.method === 'GET' && ports.isDraining()) return refuseToBegin(null);
         if (sessions !== undefined && (request.method === 'GET' || request.method === 'DELETE'))
-          return sessions.handle(request, undefined, new CallerAuth(caller));
+          return withCode(await sessions.handle(request, undefined, new CallerAuth(caller)));
         const error = new AppError('UNSUPPORTED', 'Only POST is served here', { hint: 'POST one JSON-RPC message' });
         const refusal = jsonRpcErrorResponse(error, null, { code: -32000, headers: { allow: 'POST' } });
         return new Response(refusal.body, { status: 405, headers: refusal.headers });
       }
       const parsed = parseBody(await request.text());
       if (parsed instanceof Response) return parsed;
-      const response = await answer(c, parsed.body, caller);
+      const response = await withCode(await answer(c, parsed.body, caller));
       ports.onMcpMessage({
         transport: caller.transport,
         method: methodOf(parsed.body),
