@@ -51,6 +51,8 @@ export interface Listener extends AsyncDisposable {
 const TIMEOUT_CHECK_MS = 2_000;
 /** Longer than nginx keeps its own side (60 s), so that it never sends into a connection that just ended. */
 const PROXY_KEEP_ALIVE_MS = 75_000;
+/** Seen twice before the cut: Node starts the time anew when part of the answer had gone out. */
+const STALL_MS = 6_000;
 /** How long a drain waits for the request of a connection that it found without one. */
 const FIRST_BYTE_GRACE_MS = 1_000;
 
@@ -73,7 +75,7 @@ export async function openListener(app: Hono<HttpEnv>, options: ListenerOptions)
     ...(options.onConnectionRefused !== undefined && { onRefused: options.onConnectionRefused }),
   });
   const answerOf = closeStalledSockets(server, {
-    stallTimeoutMs: options.stallTimeoutMs ?? 10_000,
+    stallTimeoutMs: options.stallTimeoutMs ?? STALL_MS,
     proxyKeepAliveTimeoutMs: PROXY_KEEP_ALIVE_MS,
     isProxy: ({ remoteAddress }) => remoteAddress === undefined || isTrustedProxy(remoteAddress),
   });

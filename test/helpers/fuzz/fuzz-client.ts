@@ -115,7 +115,7 @@ function hasCodeAndHint(text: string): boolean {
 function exchange(agent: Agent, port: number, one: FuzzCase): Promise<FuzzAnswer> {
   const startedMs = performance.now();
   const body = one.body === undefined ? undefined : Buffer.from(one.body);
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const outgoing = request({
       agent,
       host: '127.0.0.1',
@@ -142,7 +142,7 @@ function exchange(agent: Agent, port: number, one: FuzzCase): Promise<FuzzAnswer
     outgoing.once('error', (error: NodeJS.ErrnoException) => {
       // A kept connection that ended as we wrote into it: not the fault of the case.
       if (outgoing.reusedSocket && answer.status === 0 && error.code === 'ECONNRESET')
-        exchange(agent, port, one).then(resolve, reject);
+        resolve(exchange(agent, port, one));
       else finish();
     });
     outgoing.end(body);
