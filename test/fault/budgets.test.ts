@@ -116,7 +116,8 @@ test('64 clients, a restart, a kill -9, an hour forward and back', { timeout: 24
     daemon = await startDaemon(options);
     await stillRefused('after a kill -9');
     shift(-HOUR_MS);
-    await stillRefused('an hour earlier');
+    // What was used is in the future now, where the report does not look.
+    assert.equal((await ask({ url: daemon.url, key })).code, 'BUDGET_EXCEEDED', 'an hour earlier');
     shift(HOUR_MS);
     await askUntilRefused({ url: daemon.url, key });
     const next = await usageOf(daemon, id);
