@@ -73,18 +73,24 @@ export function searchAudit(db: Db, query: AuditQuery): AuditPage {
   const others = [...LEADS.filter((name) => name !== lead).map((name) => leading[name]), ...plainTerms(query)];
   const checked = present(others);
   const walk = `FROM audit INDEXED BY ${INDEX_OF[lead]}${whereOf(inIndex)} ORDER BY time_ms DESC, seq DESC`;
-  const lookAt = checked.length === 0 ? query.limit + 1 : LOOK_AT;
-  const walked = `SELECT seq ${walk} LIMIT ${lookAt}`;
-  const found = db
-    .prepare<(string | number)[], AuditRecord>(
-      `${AUDIT_SELECT}${whereOf([{ sql: `seq IN (${walked})`, values: valuesOf(inIndex) }, ...checked])}
-       ORDER BY time_ms DESC, seq DESC LIMIT ?`,
-    )
-    .all(...valuesOf(inIndex), ...valuesOf(checked), query.limit + 1);
-  const records = found.slice(0, query.limit);
-  if (found.length > query.limit) return { records, nextCursor: cursorOf(records.at(-1)) };
+  // Mostly what is wanted is among the first rows; only if it is not, the whole of what may be looked at is.
+  const steps = checked.length === 0 ? [query.limit + 1] : [Math.min(query.limit * 8, LOOK_AT), LOOK_AT];
+  let records: AuditRecord[] = [];
+  for (const lookAt of steps) {
+    const walked = `SELECT seq ${walk} LIMIT ${lookAt}`;
+    const found = db
+      .prepare<(string | number)[], AuditRecord>(
+        `${AUDIT_SELECT}${whereOf([{ sql: `seq IN (${walked})`, values: [] }, ...checked])}
+         ORDER BY time_ms DESC, seq DESC LIMIT ?`,
+      )
+      .all(...valuesOf(inIndex), ...valuesOf(checked), query.limit + 1);
+    records = found.slice(0, query.limit);
+    if (found.length > query.limit) return { records, nextCursor: cursorOf(records.at(-1)) };
+  }
   const last = db
-    .prepare<(string | number)[], Position>(`SELECT time_ms AS timeMs, seq ${walk} LIMIT 1 OFFSET ${lookAt - 1}`)
+    .prepare<(string | number)[], Position>(
+      `SELECT time_ms AS timeMs, seq ${walk} LIMIT 1 OFFSET ${(steps.at(-1) ?? LOOK_AT) - 1}`,
+    )
     .get(...valuesOf(inIndex));
   return { records, nextCursor: cursorOf(last) };
 }
