@@ -54,6 +54,11 @@ const BUGS = {
     from: 'daemon?.reload(options.reload).catch(',
     to: 'daemon?.reload(options.reload).then(',
   },
+  'keys are logged': {
+    file: 'src/http/middleware/authenticate.ts',
+    from: 'const token = /^bearer',
+    to: 'process.stderr.write(`${authorization}\\n`);\n  const token = /^bearer',
+  },
 } as const satisfies Record<string, Edit>;
 
 export type PlantedBug = keyof typeof BUGS;
