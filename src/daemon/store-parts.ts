@@ -5,6 +5,7 @@ import { openKeyStore, type KeyStore } from '../auth/open-key-store.ts';
 import type { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import { openCoreStore, type CoreStore } from '../store/core-store.ts';
+import { createFilesInPlace } from '../store/files-in-place.ts';
 import { createGroupCommit, type GroupCommit } from '../store/group-commit.ts';
 import { createSpendingRecorder } from '../usage/budget-spending.ts';
 import { createUsageRecorder } from '../usage/usage-recorder.ts';
@@ -39,6 +40,7 @@ export async function openStoreParts(options: StorePartsOptions): Promise<StoreP
       onError: options.onWriteError,
     }),
   );
+  groupCommit.register(createFilesInPlace(core.path));
   const recordUsage = createUsageRecorder(core.db);
   const recordSpending = createSpendingRecorder(core.db);
   const audit = stack.use(

@@ -171,10 +171,16 @@ export function createGroupCommit(db: Db, options: GroupCommitOptions): GroupCom
 
   function fail(cause: unknown): AppError {
     const code = sqliteCode(cause) ?? 'no SQLite code';
-    const error = new AppError('AUDIT_UNAVAILABLE', `Can't write to ${db.name} (${code})`, {
-      hint: writeFailureHint(cause, db.name),
-      cause,
-    });
+    const error =
+      cause instanceof AppError
+        ? new AppError('AUDIT_UNAVAILABLE', cause.message, {
+            hint: cause.hint ?? 'Look for the cause in the log',
+            cause,
+          })
+        : new AppError('AUDIT_UNAVAILABLE', `Can't write to ${db.name} (${code})`, {
+            hint: writeFailureHint(cause, db.name),
+            cause,
+          });
     const isFatal = isFatalFailure(cause);
     if (isFatal) fatal = error;
     if (health.state !== 'failed') health = { state: 'failed', reason: error.userMessage, sinceIso: sinceIso() };
