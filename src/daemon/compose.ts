@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConfigDiff } from '../config/diff-config.ts';
+import type { SecurityFact } from '../audit/security-log.ts';
 import { isLoopback } from '../config/listen-address.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
 import { createAdminApp } from '../http/admin/admin-app.ts';
@@ -110,12 +111,13 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
 
   // State: the lock first, then what is of record.
   stack.use(lockState(config.state.dir));
+  const foundAtStart: SecurityFact[] = [];
   const parts = stack.use(
     await openStoreParts({
       stateDirectory: config.state.dir,
       auditContent: config.audit.content,
       clock,
-      checkpoints: signedCheckpoints(config, events),
+      checkpoints: signedCheckpoints(config, events, (fact) => foundAtStart.push(fact)),
       onWriteError: (error, fatal) => {
         events.auditUnavailable({ reason: error.message });
         if (!fatal) return;
@@ -126,8 +128,12 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       onAuditProblem: (error) => logger.error({ component: 'audit', code: error.code }, error.userMessage),
     }),
   );
-  metrics.setAuditChainValid(parts.audit.finding() === undefined);
+  const finding = parts.audit.finding();
+  metrics.setAuditChainValid(finding === undefined);
   const security = stack.use(openSecurity(parts.audit, events, clock));
+  for (const fact of foundAtStart) security.log.report(fact);
+  // Its record is the chain's own first one.
+  if (finding !== undefined) security.log.tell({ event: 'chain_broken', details: { finding } });
 
   // Memory: the default root and those of memory.roots.
   const indexStore = stack.use(openIndexStore({ directory: config.state.dir, schema: INDEX_SCHEMA }));

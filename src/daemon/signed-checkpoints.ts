@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CheckpointSettings } from '../audit/checkpoint-log.ts';
+import type { SecurityFact } from '../audit/security-log.ts';
 import { findSigningKey, loadSigningKey, parseSigningKey } from '../audit/signing-key.ts';
 import type { Config } from '../config/config.ts';
 import type { Events } from '../telemetry/events.ts';
@@ -10,7 +11,11 @@ import type { Events } from '../telemetry/events.ts';
 const MINUTE_MS = 60_000;
 
 /** Throws `CONFIG_INVALID` or `STORE_FAILED` for a key that can't be used. */
-export function signedCheckpoints({ audit, state }: Config, events: Events): CheckpointSettings {
+export function signedCheckpoints(
+  { audit, state }: Config,
+  events: Events,
+  onUnvouchedKey: (fact: SecurityFact) => void,
+): CheckpointSettings {
   const oldFile = join(state.dir, 'audit-signing.old.pem');
   const previousKey = findSigningKey(oldFile);
   const key =
@@ -28,10 +33,6 @@ export function signedCheckpoints({ audit, state }: Config, events: Events): Che
       if (vouching !== undefined) rmSync(oldFile, { force: true });
     },
     onUnvouchedKey: (newKey, oldKey) =>
-      events.securityEvent({
-        event: 'signing_key_changed',
-        isRepeat: false,
-        details: { newKey, oldKey, vouched: false },
-      }),
+      onUnvouchedKey({ event: 'signing_key_changed', details: { newKey, oldKey, vouched: false } }),
   };
 }
