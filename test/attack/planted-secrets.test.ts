@@ -57,13 +57,37 @@ async function leaks(options: StartDaemonOptions): Promise<string[]> {
   await using daemon = await startDaemon({ ...options, flags, env: { CREDENTIALS_DIRECTORY: credentials } });
   planted['client key'] = daemon.keys.client;
   planted['admin key'] = daemon.keys.admin;
+  Object.assign(planted, await signIn(daemon));
   await traffic(daemon, planted);
+  for (const [name, value] of Object.entries(planted))
+    assert.ok(value.length >= 12, `${name} is too short to be sought`);
   const places = await collect(daemon);
   return Object.entries(planted).flatMap(([secret, value]) =>
     [...places]
       .filter(([place, content]) => formsOf(value).some((form) => content.includes(form)) && !belongs(secret, place))
       .map(([place]) => `${secret} in ${place}`),
   );
+}
+
+/** At the operator's page: the session is used, and stays open while everything is searched. */
+async function signIn({ opsUrl, keys, cli }: DaemonProcess): Promise<Record<string, string>> {
+  const link = (await cli('dashboard')).stdout;
+  const body = JSON.stringify({ key: keys.admin });
+  const headers = {
+    'content-type': 'application/json',
+    origin: new URL(opsUrl).origin,
+    'sec-fetch-site': 'same-origin',
+  };
+  const response = await fetch(`${opsUrl}/session`, { method: 'POST', headers, body });
+  const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? '';
+  const { token } = (await response.json()) as { token: string };
+  const page = await fetch(`${opsUrl}/admin/v1/keys`, { headers: { ...headers, cookie, 'x-csrf-token': token } });
+  assert.equal(page.status, 200, await page.text());
+  return {
+    'session cookie': cookie.split('=')[1] ?? '',
+    'session token': token,
+    'sign-in link': /[\w-]{43,}/.exec(link)?.[0] ?? '',
+  };
 }
 
 async function traffic({ url, opsUrl, keys }: DaemonProcess, planted: Record<string, string>): Promise<void> {
@@ -87,6 +111,8 @@ async function collect(daemon: DaemonProcess): Promise<Map<string, string>> {
   const headers = { authorization: `Bearer ${daemon.keys.admin}` };
   for (const page of ['/health', '/metrics', '/readyz', '/', ...ADMIN_PAGES.map((path) => `/admin/v1${path}`)])
     places.set(`GET ${page}`, await (await fetch(daemon.opsUrl + page, { headers })).text());
+  for (const page of ['/', '/assets/reference.html'])
+    places.set(`page ${page}`, await (await fetch(daemon.opsUrl + page, { headers: { accept: 'text/html' } })).text());
   for (const line of ['config print --explain', 'status', 'usage report --format csv', 'audit verify', 'keys list'])
     for (const json of [[], ['--json']]) {
       const run = await daemon.cli(...line.split(' '), ...json);
