@@ -1,5 +1,5 @@
 // What was used, by key, tool, backend or day: a chart, a table, and the table as a file for a spreadsheet.
-import { call } from '../api.mjs';
+import { call, list } from '../api.mjs';
 import { chart } from '../chart.mjs';
 import { download } from '../download.mjs';
 import { el, fill } from '../dom.mjs';
@@ -8,11 +8,12 @@ import { duration, money, number } from '../format.mjs';
 import { card, field, select, viewHead } from '../parts.mjs';
 import { table } from '../table.mjs';
 
-/** @typedef {{group: string, calls: number, errors: number, inputTokens: number, outputTokens: number, modelMs: number, turns: number, notesRead: number, notesWritten: number, durationMs: number, costUsd: number}} Row */
+/** @typedef {{group: string, calls: number, errors: number, refused: number, inputTokens: number, outputTokens: number, modelMs: number, turns: number, notesRead: number, notesWritten: number, durationMs: number, costUsd: number}} Row */
 
 const FIGURES = /** @type {const} */ ([
   ['calls', 'Calls'],
   ['errors', 'Errors'],
+  ['refused', 'Refused'],
   ['inputTokens', 'Tokens in'],
   ['outputTokens', 'Tokens out'],
   ['modelMs', 'Model time'],
@@ -66,11 +67,11 @@ export function showUsage({ place, signal }) {
       load(
         figures,
         'Adding up …',
-        () => call(`/usage?${query}`, { signal }),
-        (answer) => {
+        () => Promise.all([call(`/usage?${query}`, { signal }), by.value === 'key' ? keyNames(signal) : new Map()]),
+        ([answer, names]) => {
           rows = answer.rows;
           save.disabled = rows.length === 0;
-          return usageTable(by.value, rows);
+          return usageTable(by.value, rows, names);
         },
       ),
       load(
@@ -85,10 +86,20 @@ export function showUsage({ place, signal }) {
 }
 
 /**
+ * @param {AbortSignal} signal
+ * @returns {Promise<Map<string, string>>}
+ */
+async function keyNames(signal) {
+  const keys = await list('/keys', { signal });
+  return new Map(keys.map((/** @type {{id: string, name: string}} */ key) => [key.id, key.name]));
+}
+
+/**
  * @param {string} by
  * @param {Row[]} rows
+ * @param {Map<string, string>} names of keys, by their id
  */
-function usageTable(by, rows) {
+function usageTable(by, rows, names) {
   const title = GROUPS.find(([group]) => group === by)?.[1] ?? by;
   return table({
     caption: `Usage by ${title.toLowerCase()}`,
@@ -96,7 +107,7 @@ function usageTable(by, rows) {
     whenEmpty:
       'Nothing was used in this time. Choose a longer one, or connect a client: mem-agent ask "who am I?" counts as well.',
     columns: [
-      { head: title, cell: (row) => el('strong', {}, row.group === '' ? 'no model' : row.group) },
+      { head: title, cell: (row) => groupCell(row.group, names.get(row.group)) },
       ...FIGURES.map(([name, head]) => ({
         head,
         kind: /** @type {const} */ ('number'),
@@ -104,6 +115,15 @@ function usageTable(by, rows) {
       })),
     ],
   });
+}
+
+/**
+ * @param {string} group
+ * @param {string | undefined} name
+ */
+function groupCell(group, name) {
+  if (name === undefined) return el('strong', {}, group === '' ? 'no model' : group);
+  return el('div', {}, el('strong', {}, name), el('div', { class: 'muted small' }, el('code', {}, group)));
 }
 
 /**
@@ -167,6 +187,7 @@ const DAY_MS = 86_400_000;
 const NOTHING = {
   calls: 0,
   errors: 0,
+  refused: 0,
   inputTokens: 0,
   outputTokens: 0,
   modelMs: 0,
