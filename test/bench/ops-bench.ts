@@ -1,7 +1,9 @@
 // How quickly the ops endpoints answer while the daemon has all it can do: questions, searches and writes from 32 clients in a
-// process of their own. Baseline in the same run: the same endpoints before the load.
+// process of their own, which gives way to the daemon: real clients have processors of their own. Baseline in the same run: the
+// same endpoints before the load.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callTool } from '../helpers/call-tool.ts';
 import { startDaemon } from '../helpers/start-daemon.ts';
@@ -53,6 +55,7 @@ async function look(): Promise<void> {
 /** As many questions, searches and writes as it takes. */
 async function load(): Promise<void> {
   const [url = '', key = ''] = process.argv.slice(2);
+  setPriority(10);
   const ending = new AbortController();
   process.once('message', () => ending.abort());
   process.send?.('begun');
