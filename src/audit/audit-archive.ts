@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import type { ChainHead } from './audit-head-file.ts';
-import { GENESIS_HASH, hashRecord } from './audit-record.ts';
+import { GENESIS_HASH, linkFault } from './audit-record.ts';
 import type { AuditRecord } from './audit-record.ts';
 import { createCheckpointTrust } from './checkpoint-trust.ts';
 import { parseCheckpoint, type Checkpoint } from './checkpoint.ts';
@@ -107,8 +107,7 @@ export async function verifyAuditArchive(path: string, publicKeys: readonly stri
         if (last === undefined) return bad('its checkpoint cannot be read');
       } else {
         const record = entry as AuditRecord;
-        const follows = record.seq === previous.seq + 1 && record.prevHash === previous.hash;
-        if (!follows || hashRecord(record, record.seq, record.prevHash) !== record.hash) {
+        if (linkFault(record, previous) !== undefined) {
           return bad(`record ${previous.seq + 1} was changed or is missing`);
         }
         previous = { seq: record.seq, hash: record.hash };

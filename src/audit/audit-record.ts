@@ -4,6 +4,7 @@
 // JSON of an array of strings, integers and nulls has one spelling, and any language can recompute it.
 
 import { hash } from 'node:crypto';
+import type { ChainHead } from './audit-head-file.ts';
 
 export type AuditKind = 'intent' | 'operation' | 'outcome';
 
@@ -78,4 +79,13 @@ export function hashRecord(record: AuditFields, seq: number, prevHash: string): 
     ]),
     'hex',
   );
+}
+
+/** What is wrong with a record as the next one behind `previous`; undefined if it is. */
+export function linkFault(record: AuditRecord, previous: ChainHead): string | undefined {
+  if (record.seq !== previous.seq + 1) return `record ${previous.seq + 1} is missing`;
+  if (record.prevHash !== previous.hash) return 'the record does not follow the one before it';
+  if (hashRecord(record, record.seq, record.prevHash) !== record.hash)
+    return 'the record was changed after it was written';
+  return undefined;
 }

@@ -11,7 +11,7 @@ import { openAuditArchive } from './audit-archive.ts';
 import type { AuditChain } from './audit-chain.ts';
 import type { ChainHead } from './audit-head-file.ts';
 import { noteFields, ownNote } from './audit-note.ts';
-import { AUDIT_SELECT, hashRecord } from './audit-record.ts';
+import { AUDIT_SELECT, linkFault } from './audit-record.ts';
 import type { AuditRecord } from './audit-record.ts';
 import { readOrigin } from './checkpoint-log.ts';
 import { PRUNE_ACTION, readAnchor, type PruneContent } from './prune-record.ts';
@@ -87,10 +87,7 @@ async function readProven(db: Db, anchor: ChainHead, target: Target, directory: 
     const records = page.all(previous.seq, target.seq);
     if (records.length === 0) throw broken('records are missing', previous.seq + 1);
     for (const record of records) {
-      const follows = record.seq === previous.seq + 1 && record.prevHash === previous.hash;
-      if (!follows || hashRecord(record, record.seq, record.prevHash) !== record.hash) {
-        throw broken('it does not follow the one before it', record.seq);
-      }
+      if (linkFault(record, previous) !== undefined) throw broken('it does not follow the one before it', record.seq);
       previous = { seq: record.seq, hash: record.hash };
     }
     await archive?.add(records);

@@ -10,7 +10,7 @@ import { isCorruption } from '../store/sqlite-failure.ts';
 import type { Db } from '../store/sqlite.ts';
 import { readHeadFile } from './audit-head-file.ts';
 import type { ChainHead } from './audit-head-file.ts';
-import { AUDIT_SELECT, GENESIS_HASH, hashRecord } from './audit-record.ts';
+import { AUDIT_SELECT, GENESIS_HASH, linkFault } from './audit-record.ts';
 import type { AuditRecord } from './audit-record.ts';
 import { openCheckpointCheck, type CheckpointCheck } from './check-checkpoints.ts';
 import { readAnchor } from './prune-record.ts';
@@ -108,10 +108,8 @@ function beginOf(first: AuditRecord | undefined, anchor: ChainHead): ChainHead {
 }
 
 function findFault(record: AuditRecord, previous: ChainHead, fileHead: ChainHead | undefined): string | undefined {
-  if (record.seq !== previous.seq + 1) return `record ${previous.seq + 1} is missing`;
-  if (record.prevHash !== previous.hash) return 'the record does not follow the one before it';
-  if (hashRecord(record, record.seq, record.prevHash) !== record.hash)
-    return 'the record was changed after it was written';
+  const fault = linkFault(record, previous);
+  if (fault !== undefined) return fault;
   if (record.seq === fileHead?.seq && record.hash !== fileHead.hash) return 'audit.head knows another record here';
   return undefined;
 }
