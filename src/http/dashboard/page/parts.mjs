@@ -40,6 +40,18 @@ export const badge = (state, words = state) =>
 /** @param {string} text */
 export const tag = (text) => el('span', { class: 'badge plain' }, text);
 
+/**
+ * A button for one row of a table: a word to see, and which row it is about to hear.
+ * @param {string} words
+ * @param {{label: string, onclick: (event: Event) => unknown, disabled?: boolean, isDanger?: boolean}} what
+ */
+export const rowButton = (words, { label, onclick, disabled = false, isDanger = false }) =>
+  el(
+    'button',
+    { type: 'button', class: isDanger ? 'small danger' : 'small', disabled, 'aria-label': label, onclick },
+    words,
+  );
+
 let lastField = 0;
 
 /**

@@ -4,7 +4,7 @@ import { openDialog } from '../dialog.mjs';
 import { el, fill } from '../dom.mjs';
 import { act, failure, load } from '../feedback.mjs';
 import { exactTime, number } from '../format.mjs';
-import { badge, card, field, select, viewHead } from '../parts.mjs';
+import { badge, card, field, rowButton, select, viewHead } from '../parts.mjs';
 import { table } from '../table.mjs';
 
 /** @typedef {Record<string, string | number | null> & {seq: number, time: string, kind: string, action: string, actorKind: string, actorId: string, callId: string, operation: string | null, path: string | null, outcome: string | null, code: string | null}} AuditRecord */
@@ -171,16 +171,10 @@ function recordTable(rows, showCall) {
           el(
             'div',
             { class: 'row' },
-            el(
-              'button',
-              {
-                type: 'button',
-                class: 'small',
-                'aria-label': `Details of record ${record.seq}`,
-                onclick: () => showDetails(record, showCall),
-              },
-              `#${record.seq}`,
-            ),
+            rowButton(`#${record.seq}`, {
+              label: `Details of record ${record.seq}`,
+              onclick: () => showDetails(record, showCall),
+            }),
           ),
       },
     ],

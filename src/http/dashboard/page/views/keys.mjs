@@ -4,7 +4,7 @@ import { confirm, openDialog } from '../dialog.mjs';
 import { announce, el, fill } from '../dom.mjs';
 import { act, load, toast } from '../feedback.mjs';
 import { ago, money, number } from '../format.mjs';
-import { badge, card, tag, viewHead } from '../parts.mjs';
+import { badge, card, rowButton, tag, viewHead } from '../parts.mjs';
 import { table } from '../table.mjs';
 import { openKeyForm } from './key-form.mjs';
 
@@ -83,64 +83,47 @@ export function showKeys({ place, signal, canWrite, person }) {
     return el(
       'div',
       { class: 'row' },
-      el(
-        'button',
-        {
-          type: 'button',
-          class: 'small',
-          disabled: !canWrite,
-          'aria-label': `Change ${key.name}`,
-          onclick: () => openKeyForm({ key, done: created }),
-        },
-        'Change',
-      ),
-      el(
-        'button',
-        {
-          type: 'button',
-          class: 'small',
-          disabled: !canWrite,
-          'aria-label': `Rotate ${key.name}`,
-          onclick: () =>
-            confirm(
-              `Rotate “${key.name}”?`,
-              'You get a new secret; the old one goes on working for 24 hours, so that the client can change over.',
-              'Rotate',
-              async () => {
-                created(
-                  await call(`/keys/${encodeURIComponent(key.id)}/rotate`, {
-                    method: 'POST',
-                    body: { overlap: '24h' },
-                  }),
-                );
-              },
-            ),
-        },
-        'Rotate',
-      ),
-      el(
-        'button',
-        {
-          type: 'button',
-          class: 'small danger',
-          disabled: !canWrite,
-          'aria-label': `Revoke ${key.name}`,
-          onclick: () =>
-            confirm(
-              `Revoke “${key.name}”?`,
-              isOwn
-                ? 'This is the key you are signed in with: your session ends at once. It can’t be undone.'
-                : 'Its next request is refused. It can’t be undone.',
-              'Revoke',
-              async () => {
-                await call(`/keys/${encodeURIComponent(key.id)}`, { method: 'DELETE' });
-                toast(`${key.name} is revoked`);
-                await reload();
-              },
-            ),
-        },
-        'Revoke',
-      ),
+      rowButton('Change', {
+        disabled: !canWrite,
+        label: `Change ${key.name}`,
+        onclick: () => openKeyForm({ key, done: created }),
+      }),
+      rowButton('Rotate', {
+        disabled: !canWrite,
+        label: `Rotate ${key.name}`,
+        onclick: () =>
+          confirm(
+            `Rotate “${key.name}”?`,
+            'You get a new secret; the old one goes on working for 24 hours, so that the client can change over.',
+            'Rotate',
+            async () => {
+              created(
+                await call(`/keys/${encodeURIComponent(key.id)}/rotate`, {
+                  method: 'POST',
+                  body: { overlap: '24h' },
+                }),
+              );
+            },
+          ),
+      }),
+      rowButton('Revoke', {
+        disabled: !canWrite,
+        label: `Revoke ${key.name}`,
+        onclick: () =>
+          confirm(
+            `Revoke “${key.name}”?`,
+            isOwn
+              ? 'This is the key you are signed in with: your session ends at once. It can’t be undone.'
+              : 'Its next request is refused. It can’t be undone.',
+            'Revoke',
+            async () => {
+              await call(`/keys/${encodeURIComponent(key.id)}`, { method: 'DELETE' });
+              toast(`${key.name} is revoked`);
+              await reload();
+            },
+          ),
+        isDanger: true,
+      }),
     );
   }
 }

@@ -4,7 +4,7 @@ import { confirm } from '../dialog.mjs';
 import { el, fill, refill } from '../dom.mjs';
 import { load, toast } from '../feedback.mjs';
 import { ago } from '../format.mjs';
-import { badge, card, viewHead } from '../parts.mjs';
+import { badge, card, rowButton, viewHead } from '../parts.mjs';
 import { table } from '../table.mjs';
 
 /** @param {import('../shell.mjs').ViewContext} context */
@@ -55,26 +55,21 @@ function runsTable(rows, canWrite) {
           el(
             'div',
             { class: 'row' },
-            el(
-              'button',
-              {
-                type: 'button',
-                class: 'small danger',
-                disabled: !canWrite,
-                'aria-label': `Cancel run ${run.id}`,
-                onclick: () =>
-                  confirm(
-                    'Cancel this run?',
-                    'Who asked gets the error CANCELLED. What it has written already stays.',
-                    'Cancel the run',
-                    async () => {
-                      await call(`/runs/${encodeURIComponent(run.id)}`, { method: 'DELETE' });
-                      toast('The run is cancelled');
-                    },
-                  ),
-              },
-              'Cancel',
-            ),
+            rowButton('Cancel', {
+              disabled: !canWrite,
+              label: `Cancel run ${run.id}`,
+              onclick: () =>
+                confirm(
+                  'Cancel this run?',
+                  'Who asked gets the error CANCELLED. What it has written already stays.',
+                  'Cancel the run',
+                  async () => {
+                    await call(`/runs/${encodeURIComponent(run.id)}`, { method: 'DELETE' });
+                    toast('The run is cancelled');
+                  },
+                ),
+              isDanger: true,
+            }),
           ),
       },
     ],

@@ -4,7 +4,7 @@ import { confirm } from '../dialog.mjs';
 import { el, fill, refill } from '../dom.mjs';
 import { act, empty, failure, load } from '../feedback.mjs';
 import { ago, bytes, clock, duration } from '../format.mjs';
-import { badge, card, facts, lookOf, tag, viewHead } from '../parts.mjs';
+import { badge, card, facts, lookOf, rowButton, tag, viewHead } from '../parts.mjs';
 import { table } from '../table.mjs';
 
 const REFRESH_MS = 3000;
@@ -253,17 +253,11 @@ function backendTable(rows, canWrite) {
           el(
             'div',
             { class: 'row' },
-            el(
-              'button',
-              {
-                type: 'button',
-                class: 'small',
-                disabled: !canWrite,
-                'aria-label': `Test ${row.name}`,
-                onclick: (event) => void act(event, () => testBackend(row.name)),
-              },
-              'Test',
-            ),
+            rowButton('Test', {
+              disabled: !canWrite,
+              label: `Test ${row.name}`,
+              onclick: (event) => void act(event, () => testBackend(row.name)),
+            }),
           ),
       },
     ],
