@@ -9,6 +9,7 @@ import { askInside, LOOPBACK_URL, mustAsk } from '../helpers/boot/ask-inside.ts'
 import { bootDebian, type BootedDebian } from '../helpers/boot/booted-debian.ts';
 import { builtPackage, nextVersion } from '../helpers/boot/built-package.ts';
 import { sandboxHealth } from '../helpers/boot/sandbox-health.ts';
+import { mistypedKey } from '../helpers/mistyped-key.ts';
 import { makeCertificate } from '../helpers/nginx.ts';
 import { tempDirectory } from '../helpers/run-main.ts';
 import { projectRoot } from '../helpers/source-files.ts';
@@ -125,7 +126,7 @@ step(
     await mustAsk(debian, FACT, { key });
     assert.match((await mustAsk(debian, QUESTION, { key })).reply, /Pepper/);
     assert.match(await debian.must('cat /var/lib/mem-agent/memory/*.md'), /Pepper/);
-    assert.equal((await askInside(debian, QUESTION, { key: `${key.slice(0, -1)}x` })).status, '401');
+    assert.equal((await askInside(debian, QUESTION, { key: mistypedKey(key) })).status, '401');
     // nginx, TLS and the public routes come in front of this socket.
     const socket = "--unix-socket /run/mem-agent-http.sock -H 'Host: localhost' http://localhost/health";
     const asUser = (user: string): string =>
@@ -179,7 +180,7 @@ step('nginx in front, with TLS: a question with a key is answered, and nothing e
     mem-agent nginx check && nginx -t && systemctl restart nginx`);
   const https = { key, url: `https://${SERVER_NAME}/mcp`, curl: '--cacert /etc/mem-agent/tls/fullchain.pem' };
   assert.match((await mustAsk(debian, QUESTION, https)).reply, /Pepper/);
-  assert.equal((await askInside(debian, QUESTION, { ...https, key: `${key.slice(0, -1)}x` })).status, '401');
+  assert.equal((await askInside(debian, QUESTION, { ...https, key: mistypedKey(key) })).status, '401');
   assert.equal((await askInside(debian, QUESTION, { ...https, curl: '' })).status, '000', 'nobody vouches for it');
   const get = (path: string): string =>
     `curl -sS -o /dev/null -w '%{http_version} %{http_code}' --cacert /etc/mem-agent/tls/fullchain.pem https://${SERVER_NAME}${path}`;

@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { mistypedKey } from '../helpers/mistyped-key.ts';
 import { runMain, tempDirectory, type MainRun } from '../helpers/run-main.ts';
 import { startDaemon } from '../helpers/start-daemon.ts';
 import { until } from '../helpers/until.ts';
@@ -52,7 +53,7 @@ test(
     const readOnly = join(other.path, 'read-only');
     const made = await daemon.cli('keys', 'create', '--name', 'reader', '--scopes', 'memory:read', '--json');
     writeFileSync(readOnly, (JSON.parse(made.stdout) as { key: string }).key);
-    writeFileSync(keyFile, `${daemon.keys.client.slice(0, -1)}x\n`);
+    writeFileSync(keyFile, `${mistypedKey(daemon.keys.client)}\n`);
     for (const [refused, expected] of [
       [await ask('--url', daemon.url, '--key-file', keyFile), /key/i],
       [await ask('--url', daemon.url), /key/i],
