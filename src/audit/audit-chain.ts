@@ -140,10 +140,11 @@ export function createAuditChain(options: AuditChainOptions): AuditChain {
     beforeCommit() {
       if (head !== durable) storeHead.run(head.seq, head.hash);
     },
-    committed() {
+    committed(durability) {
       const kinds = appended;
       appended = [];
-      durable = head;
+      // `audit.head` must never know of a record that a power cut takes away.
+      if (durability === 'durable') durable = head;
       const isDue = writtenSeq < 0 || durable.seq - writtenSeq >= HEAD_FILE_EVERY;
       if (isDue && unrecorded === undefined && clock.monotonicMs() >= retryAtMs) updateHeadFile();
       for (const kind of kinds) options.onRecord(kind);

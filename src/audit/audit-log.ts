@@ -15,6 +15,9 @@ export interface AuditIntent {
   root?: string;
   /** Arguments as JSON; stored only as a keyed digest unless `audit.content` says `full`. */
   args?: unknown;
+  /** Nothing happens before the call's next record that outlives the process: the intent is durable with that one, at the
+   * latest with the outcome, before an answer leaves. Default: durable at once. */
+  durableWithNext?: boolean;
 }
 
 export interface NoteOperation {
@@ -59,6 +62,7 @@ export interface AuditCall {
 }
 
 export interface AuditLog {
-  /** Resolves when intent (and the operations given with it) are durable. Throws `AUDIT_UNAVAILABLE`. */
+  /** Resolves when intent (and the operations given with it) are written, and durable unless the intent says that this may
+   * wait. Throws `AUDIT_UNAVAILABLE`. */
   begin(intent: AuditIntent, operations?: readonly NoteOperation[]): Promise<AuditCall>;
 }

@@ -1,12 +1,12 @@
-// The audit log over SQLite: intent before effect, a record a note operation, one outcome a call, each durable before
-// its promise resolves. Whatever keeps a record from being written becomes AUDIT_UNAVAILABLE, and nothing may happen.
+// The audit log over SQLite: intent before effect, a record a note operation, one outcome a call, each durable before what it
+// records shows an effect. Whatever keeps a record from being written becomes AUDIT_UNAVAILABLE, and nothing may happen.
 
 import { randomUUIDv7 } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { CoreStore } from '../store/core-store.ts';
-import type { GroupCommit } from '../store/group-commit.ts';
+import type { Durability, GroupCommit } from '../store/group-commit.ts';
 import type { AuditCall, AuditIntent, AuditLog, AuditOutcome, NoteOperation, UsageDelta } from './audit-log.ts';
 import { createAuditChain } from './audit-chain.ts';
 import { createCheckpointLog } from './checkpoint-log.ts';
@@ -105,17 +105,20 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
       action: intent.action.toWellFormed(),
       root: wellFormed(intent.root),
     };
-    await durably(() => {
-      const timeMs = clock.nowMs();
-      const args = contentText(intent.args);
-      const argsDigest = args === null ? null : keyedDigest(key, args);
-      const first = fields(call, 'intent', timeMs, { argsDigest, content: keepsContent ? args : null });
-      const rest = operations.map((operation) => operationFields(call, timeMs, operation));
-      return () => {
-        chain.append(first);
-        for (const record of rest) chain.append(record);
-      };
-    });
+    await commit(
+      () => {
+        const timeMs = clock.nowMs();
+        const args = contentText(intent.args);
+        const argsDigest = args === null ? null : keyedDigest(key, args);
+        const first = fields(call, 'intent', timeMs, { argsDigest, content: keepsContent ? args : null });
+        const rest = operations.map((operation) => operationFields(call, timeMs, operation));
+        return () => {
+          chain.append(first);
+          for (const record of rest) chain.append(record);
+        };
+      },
+      intent.durableWithNext === true ? 'written' : 'durable',
+    );
     return createCall(call);
   }
 
@@ -126,13 +129,13 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
       async operation(operation) {
         refuseAfterOutcome(isFinished, call.action);
         const record = operationFields(call, clock.nowMs(), operation);
-        await durably(() => () => chain.append(record));
+        await commit(() => () => chain.append(record));
       },
       async finish(outcome) {
         refuseAfterOutcome(isFinished, call.action);
         isFinished = true;
         try {
-          await durably(() => outcomeJob(call, outcome));
+          await commit(() => outcomeJob(call, outcome));
         } catch (error) {
           // Not written: the caller may try again once the audit takes records again.
           isFinished = false;
@@ -163,9 +166,9 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
     };
   }
 
-  async function durably(prepare: () => () => void): Promise<void> {
+  async function commit(prepare: () => () => void, durability: Durability = 'durable'): Promise<void> {
     try {
-      await groupCommit.enqueue(prepare());
+      await groupCommit.enqueue(prepare(), durability);
     } catch (error) {
       if (error instanceof AppError) throw error;
       throw new AppError('AUDIT_UNAVAILABLE', 'An audit record could not be written', {
@@ -178,7 +181,7 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
   return {
     begin,
     note: (note) =>
-      durably(() => {
+      commit(() => {
         const record = noteFields(note, clock.nowMs());
         return () => chain.append(record);
       }),
@@ -211,7 +214,8 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
     ...createAuditReader(store.db),
     [Symbol.asyncDispose]: async () => {
       await checkpoints?.close();
-      await groupCommit.flush();
+      // What was only written is durable with it; if it can't be, `audit.head` names the last record that is.
+      await groupCommit.enqueue(() => undefined).catch(() => undefined);
       chain.close();
     },
   };

@@ -1,5 +1,5 @@
-// Jobs enqueued in one turn of the event loop, and in the turns after it while they bring more, become ONE durable
-// transaction. A promise resolves only after COMMIT; when the transaction fails, every job in it is rejected with
+// Jobs enqueued in one turn of the event loop, and in the turns after it while they bring more, become ONE transaction, durable
+// if one of them must be. A promise resolves only after COMMIT; when the transaction fails, every job in it is rejected with
 // AUDIT_UNAVAILABLE and nothing of it stays, not even in memory (participants). The next job tries again, and while
 // writes fail a probe notices by itself when they work again.
 
@@ -9,6 +9,9 @@ import { systemClock } from '../lib/clock.ts';
 import type { ComponentHealth } from '../lib/component.ts';
 import { isFatalFailure, isStorageFailure, sqliteCode, writeFailureHint } from './sqlite-failure.ts';
 import type { Db } from './sqlite.ts';
+
+/** `written` survives a killed process at once, and a power cut from the next durable commit on: the log is in order. */
+export type Durability = 'durable' | 'written';
 
 /** State in memory that must go with the transaction: a chain head, a cache. */
 export interface CommitParticipant {
@@ -20,7 +23,7 @@ export interface CommitParticipant {
   /** Inside the transaction, after the last job. A throw fails the whole transaction. */
   beforeCommit?(): void;
   /** After COMMIT and after the jobs were answered; must not throw. */
-  committed?(): void;
+  committed?(durability: Durability): void;
 }
 
 export interface GroupCommitOptions {
@@ -36,8 +39,8 @@ export interface GroupCommitOptions {
 
 export interface GroupCommit extends AsyncDisposable {
   /** Jobs run in the order they came. A job may run twice (the last run counts), so it must only write to the database
-   * and to the state of participants. */
-  enqueue<T>(job: () => T): Promise<T>;
+   * and to the state of participants. Default: `durable`. */
+  enqueue<T>(job: () => T, durability?: Durability): Promise<T>;
   register(participant: CommitParticipant): void;
   health(): ComponentHealth;
   /** Resolves when everything enqueued so far is durable or rejected. Later jobs are refused after disposal. */
@@ -45,10 +48,17 @@ export interface GroupCommit extends AsyncDisposable {
 }
 
 interface QueuedJob {
+  durability: Durability;
   run(): unknown;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
+
+/** SQLite syncs the log with each commit, or when the log goes into the database. */
+const SYNCHRONOUS: Record<Durability, string> = {
+  durable: 'PRAGMA synchronous = FULL',
+  written: 'PRAGMA synchronous = NORMAL',
+};
 
 type Settled = { ok: true; value: unknown } | { ok: false; error: unknown };
 
@@ -72,13 +82,15 @@ export function createGroupCommit(db: Db, options: GroupCommitOptions): GroupCom
   let firstWaitsSinceMs = 0;
   let closed = false;
   let fatal: AppError | undefined;
+  // As the store was opened.
+  let level: Durability = 'durable';
   let health: ComponentHealth = { state: 'ok', reason: 'writes are durable', sinceIso: sinceIso() };
 
-  function enqueue<T>(job: () => T): Promise<T> {
+  function enqueue<T>(job: () => T, durability: Durability = 'durable'): Promise<T> {
     const refusal = fatal ?? (closed ? closedError(db.name) : undefined);
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise<T>((resolve, reject) => {
-      queue.push({ run: job, resolve: (value) => resolve(value as T), reject });
+      queue.push({ durability, run: job, resolve: (value) => resolve(value as T), reject });
       if (queue.length === 1) firstWaitsSinceMs = clock.monotonicMs();
       scheduled ??= setImmediate(flushWhenQuiet);
     });
@@ -106,36 +118,39 @@ export function createGroupCommit(db: Db, options: GroupCommitOptions): GroupCom
       return;
     }
     const startedMs = clock.monotonicMs();
+    const durability = jobs.some((job) => job.durability === 'durable') ? 'durable' : 'written';
     let settled: Settled[];
     try {
-      settled = commitAll(jobs);
+      settled = commitAll(jobs, durability);
     } catch (error) {
       const failure = fail(error);
       for (const job of jobs) job.reject(failure);
       return;
     }
-    recover();
+    if (durability === 'durable') recover();
     options.onCommit?.(jobs.length, clock.monotonicMs() - startedMs);
     jobs.forEach((job, index) => {
       const result = settled[index];
       if (result?.ok === true) job.resolve(result.value);
       else job.reject(result?.error);
     });
-    for (const participant of participants) participant.committed?.();
+    for (const participant of participants) participant.committed?.(durability);
   }
 
   /** Fast path without savepoints; if one job is at fault, everything once more with a savepoint each. */
-  function commitAll(jobs: readonly QueuedJob[]): Settled[] {
+  function commitAll(jobs: readonly QueuedJob[], durability: Durability): Settled[] {
     try {
-      return inTransaction(() => jobs.map((job) => ({ ok: true, value: job.run() })));
+      return inTransaction(durability, () => jobs.map((job) => ({ ok: true, value: job.run() })));
     } catch (error) {
       if (isStorageFailure(error)) throw error;
     }
-    return inTransaction(() => jobs.map(runGuarded));
+    return inTransaction(durability, () => jobs.map(runGuarded));
   }
 
-  function inTransaction(body: () => Settled[]): Settled[] {
+  function inTransaction(durability: Durability, body: () => Settled[]): Settled[] {
     if (db.inTransaction) rollback.run();
+    if (level !== durability) db.exec(SYNCHRONOUS[durability]);
+    level = durability;
     const saved = participants.map((participant) => participant.save());
     begin.run();
     let settled: Settled[];

@@ -72,6 +72,7 @@ try {
       action: 'tool.search',
       root: principal.root,
       args: CALL.params.arguments,
+      durableWithNext: true,
     });
     await call.finish({
       outcome: 'ok',

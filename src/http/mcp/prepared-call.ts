@@ -50,6 +50,8 @@ export async function prepareCall(
         action,
         root: caller.principal.root,
         args,
+        // A run shows notes to a model, which may be on another machine. All others read only, until the record of a change.
+        durableWithNext: tool?.isLong !== true,
       },
       operations,
     );

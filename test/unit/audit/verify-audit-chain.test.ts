@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { verifyAuditChain } from '../../../src/audit/verify-audit-chain.ts';
 import { openCoreStore } from '../../../src/store/core-store.ts';
 import type { Db } from '../../../src/store/sqlite.ts';
-import { auditedCall, createStateDirectory, openAudit } from './audit-fixture.ts';
+import { auditedCall, createStateDirectory, intent, openAudit } from './audit-fixture.ts';
 
 const SEED = Number(process.env['MEMA_SEED'] ?? 20261123);
 const TAMPERINGS = 500;
@@ -260,4 +260,25 @@ describe('opening a damaged chain', () => {
     assert.match(readFileSync(headFile, 'utf8'), /^10\d\d /);
     await fixture[Symbol.asyncDispose]();
   });
+
+  for (const durableWithNext of [true, false]) {
+    const seen = durableWithNext ? 'what was only written is missed by nobody' : 'control: what was durable is missed';
+    test(`after a power cut: ${seen}`, async () => {
+      const fixture = openAudit(tampered(() => undefined));
+      await auditedCall(fixture.audit);
+      const after = createStateDirectory();
+      for (const file of ['core.db', 'core.db-wal']) copyFileSync(join(fixture.directory, file), join(after, file));
+      const intents = Array.from({ length: 1100 }, () => fixture.audit.begin(intent({ durableWithNext })));
+      await Promise.all(intents);
+      for (const file of ['audit.head', 'audit.key']) copyFileSync(join(fixture.directory, file), join(after, file));
+      await fixture[Symbol.asyncDispose]();
+      assert.match(readFileSync(join(fixture.directory, 'audit.head'), 'utf8'), /^1163 /, 'a stop makes all durable');
+      const next = openAudit(after);
+      assert.deepEqual(
+        [next.problems.length, next.audit.finding() === undefined],
+        durableWithNext ? [0, true] : [1, false],
+      );
+      await next[Symbol.asyncDispose]();
+    });
+  }
 });

@@ -60,6 +60,41 @@ describe('group commit', () => {
     assert.equal(other.db.prepare('SELECT count(*) FROM t').pluck().get(), 1);
   });
 
+  test('SQLite syncs a commit in which one job must be durable, and no other', async () => {
+    const told: unknown[] = [];
+    group.register({
+      save: () => undefined,
+      restore: () => undefined,
+      committed: (durability) => told.push(durability),
+    });
+    const [NORMAL, FULL] = [1, 2];
+    const level = (): unknown => store.db.pragma('synchronous', { simple: true });
+    assert.deepEqual(await Promise.all([group.enqueue(level, 'written'), group.enqueue(level, 'written')]), [
+      NORMAL,
+      NORMAL,
+    ]);
+    assert.equal(await group.enqueue(level), FULL);
+    assert.equal(await group.enqueue(level, 'written'), NORMAL);
+    assert.deepEqual(await Promise.all([group.enqueue(level, 'written'), group.enqueue(level, 'durable')]), [
+      FULL,
+      FULL,
+    ]);
+    assert.deepEqual(told, ['written', 'durable', 'written', 'durable']);
+  });
+
+  test('after a failure only a durable commit says that all is well', async () => {
+    store.db.pragma('query_only = ON');
+    await assert.rejects(
+      group.enqueue(() => insert(1)),
+      unavailable,
+    );
+    store.db.pragma('query_only = OFF');
+    await group.enqueue(() => insert(1), 'written');
+    assert.equal(group.health().state, 'failed');
+    await group.enqueue(() => insert(2));
+    assert.equal(group.health().state, 'ok');
+  });
+
   test('one bad job is rejected with its own error, its neighbours commit once', async () => {
     const settled = await Promise.allSettled([
       group.enqueue(() => insert(1)),
