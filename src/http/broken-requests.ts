@@ -1,7 +1,7 @@
-// Answers what never becomes a request of the app: no HTTP, headers too large or too slow, no Host, a URL that is none.
+// Answers what never becomes a request of the app: no HTTP, headers too large or too slow, no Host, two, a URL that is none.
 // Guarantees: the same code and hint as every other refusal has, nothing of what was sent, and the connection ends.
 import { randomUUIDv7 } from 'node:crypto';
-import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import { problemBody, problemResponse } from './errors.ts';
@@ -26,6 +26,24 @@ export function answerBrokenRequests(server: Server, answerOf: (socket: Socket) 
 export function malformedRequest(): Response {
   const error = new AppError('INVALID_INPUT', 'The Host header or the request target is malformed', {
     hint: 'Send one Host header (HOST:PORT) and a path that begins with /',
+  });
+  return problemResponse(error, randomUUIDv7(), { connection: 'close' });
+}
+
+/**
+ * The refusal of a request with several Hosts, or null (RFC 9112, 3.2): Node takes the first, a proxy in front may have taken
+ * the other, and then the two speak of different services. Looked for in what was sent, since Node's joined headers drop it.
+ */
+export function refuseSeveralHosts({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): Response | null {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    if (name?.length !== 4 || name.toLowerCase() !== 'host') continue;
+    hosts += rawHeaders[i + 1]?.includes(',') === true ? 2 : 1;
+  }
+  if (hosts < 2) return null;
+  const error = new AppError('INVALID_INPUT', 'The request names more than one Host', {
+    hint: 'Send one Host header (HOST:PORT) with one value',
   });
   return problemResponse(error, randomUUIDv7(), { connection: 'close' });
 }

@@ -8,7 +8,7 @@ import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { ListenAddress as ConfiguredAddress } from '../config/listen-address.ts';
 import { AppError, systemErrorCode, toAppError } from '../lib/app-error.ts';
-import { answerBrokenRequests, malformedRequest } from './broken-requests.ts';
+import { answerBrokenRequests, malformedRequest, refuseSeveralHosts } from './broken-requests.ts';
 import { capConnections } from './connection-cap.ts';
 import { countTraffic, type Traffic } from './count-traffic.ts';
 import type { HttpEnv } from './env.ts';
@@ -85,7 +85,7 @@ export async function openListener(app: Hono<HttpEnv>, options: ListenerOptions)
     (request, env) => {
       const refusal = refusalOf(env.incoming.socket);
       return refusal === undefined
-        ? app.fetch(request, env)
+        ? (refuseSeveralHosts(env.incoming) ?? app.fetch(request, env))
         : problemResponse(refusal, randomUUIDv7(), { connection: 'close' });
     },
     {

@@ -14,10 +14,27 @@ const LOOPBACK: Pick<ListenerOptions, 'address' | 'key'> = {
 };
 const app = (): Hono<HttpEnv> => new Hono<HttpEnv>().get('/', (c) => c.text('hello'));
 const head = (...lines: string[]): string => `${lines.join('\r\n')}\r\n\r\n`;
+const twoHosts = (first: string, second: string): string => head('GET / HTTP/1.1', first, 'Connection: close', second);
 
 const CASES: { name: string; text: string; status: number; code: string }[] = [
   { name: 'no Host', text: head('GET / HTTP/1.1'), status: 400, code: 'INVALID_INPUT' },
   { name: 'a Host that is none', text: head('GET / HTTP/1.1', 'Host: a b'), status: 400, code: 'INVALID_INPUT' },
+  { name: 'two Hosts', text: twoHosts('Host: x', 'Host: y'), status: 400, code: 'INVALID_INPUT' },
+  { name: 'the same Host twice', text: twoHosts('Host: x', 'host: x'), status: 400, code: 'INVALID_INPUT' },
+  { name: 'an empty Host before one', text: twoHosts('HOST:', 'Host: x'), status: 400, code: 'INVALID_INPUT' },
+  {
+    name: 'a second Host behind 500 other headers',
+    text: head('GET / HTTP/1.1', 'Host: x', ...Array<string>(500).fill('a:'), 'Host: y'),
+    status: 400,
+    code: 'INVALID_INPUT',
+  },
+  { name: 'a list of Hosts', text: head('GET / HTTP/1.1', 'Host: x,y'), status: 400, code: 'INVALID_INPUT' },
+  {
+    name: 'HTTP/1.0 with two Hosts',
+    text: head('GET / HTTP/1.0', 'Host: x', 'Host: y'),
+    status: 400,
+    code: 'INVALID_INPUT',
+  },
   { name: 'HTTP/1.0 without a Host', text: head('GET / HTTP/1.0'), status: 400, code: 'INVALID_INPUT' },
   { name: 'no path', text: head('OPTIONS * HTTP/1.1', 'Host: x'), status: 400, code: 'INVALID_INPUT' },
   { name: 'a method that is none', text: head('FOO / HTTP/1.1', 'Host: x'), status: 400, code: 'INVALID_INPUT' },
@@ -48,6 +65,32 @@ for (const { name, text, status, code } of CASES) {
     assert.ok(problem.hint, 'it says what to do');
   });
 }
+
+test('whoever listens refuses a request with two Hosts, before anything else looks at it', async () => {
+  await using harness = await startHarness();
+  const { http, ops, adminSocket } = harness.apps;
+  for (const [name, served] of Object.entries({ http, ops, adminSocket })) {
+    await using listener = await openListener(served, LOOPBACK);
+    const port = listener.port ?? 0;
+    const own = `Host: 127.0.0.1:${port}`;
+    for (const hosts of [[own, own], [own, 'Host: evil.example'], [`${own}, evil.example`], []]) {
+      for (const path of ['/health', '/mcp', '/admin/v1/status']) {
+        const answer = await sendRaw(port, head(`GET ${path} HTTP/1.1`, ...hosts, 'Connection: close'));
+        assert.equal(answer.status, 400, `${name} ${path} ${hosts.join(' + ')}: ${answer.text}`);
+        const { code, hint } = problemIn(answer.text);
+        assert.equal(code, 'INVALID_INPUT');
+        assert.match(hint ?? '', /one Host header/);
+      }
+    }
+    const sound = await sendRaw(port, head('GET /health HTTP/1.0', own));
+    assert.equal(sound.status, 200, `${name}: HTTP/1.0 with one Host is served`);
+  }
+  assert.deepEqual(
+    harness.requests.map(({ listener, status }) => `${listener} ${status}`),
+    ['http 200', 'ops 200', 'admin 200'],
+    'no app saw one of the others',
+  );
+});
 
 test('an expectation that nobody knows is ignored', async () => {
   await using listener = await openListener(app(), LOOPBACK);
