@@ -19,6 +19,8 @@ import type { AuditNote } from './audit-note.ts';
 import { createAuditReader } from './audit-reader.ts';
 import type { AuditReader } from './audit-reader.ts';
 import type { AuditFields, AuditKind } from './audit-record.ts';
+import { createVerificationMemory } from './last-verification.ts';
+import type { LastVerification } from './last-verification.ts';
 import { pruneAudit } from './prune-audit.ts';
 import type { PruneRequest, PruneResult } from './prune-audit.ts';
 import { verifyAuditChain } from './verify-audit-chain.ts';
@@ -55,6 +57,8 @@ export interface OpenAuditLog extends AuditLog, AuditReader, AsyncDisposable {
   /** Resolves when the record is durable. Throws `AUDIT_UNAVAILABLE`. */
   note(note: AuditNote): Promise<void>;
   verify(question?: VerifyQuestion): Promise<AuditVerification>;
+  /** When the whole chain was last recomputed, and what came of it; undefined before the first time since the start. */
+  lastVerification(): LastVerification | undefined;
   head(): ChainHead;
   /** What was wrong with the chain when it was opened, or verified last; for `/health`. */
   finding(): string | undefined;
@@ -90,6 +94,7 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
   const parts = { db: store.db, groupCommit, chain, clock };
   const settings = options.checkpoints;
   const checkpoints = settings === undefined ? undefined : createCheckpointLog(parts, settings);
+  const verifications = createVerificationMemory(clock);
   let verifying = 0;
   let verifiedFault: string | undefined;
   let pruning: Promise<unknown> = Promise.resolve();
@@ -190,7 +195,9 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
       verifying += 1;
       try {
         const ownKey = settings === undefined ? {} : { ownKey: settings.key.publicKey };
-        const found = await verifyAuditChain({ db: store.db, headFile, ...ownKey, ...question });
+        const found = await verifications.remember(question, () =>
+          verifyAuditChain({ db: store.db, headFile, ...ownKey, ...question }),
+        );
         // What somebody brings from outside may be wrong itself.
         if (question.checkpoints === undefined && question.publicKeys === undefined) verifiedFault = found.reason;
         return found;
@@ -198,6 +205,7 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
         verifying -= 1;
       }
     },
+    lastVerification: () => verifications.last(),
     head: () => chain.head(),
     finding: () => chain.finding() ?? verifiedFault,
     async checkpoint() {

@@ -342,7 +342,13 @@ export const CONFIG_TABLE = [
   path('audit.signing_key_file', '', 'A file, readable by its owner only, that holds audit.signing_key.'),
   int('audit.checkpoint_records', 1000, [10, 1_000_000], 'A signed checkpoint is written after so many records.'),
   int('audit.checkpoint_minutes', 15, [1, 1440], 'And after so many minutes, if there are new records.'),
-  int('audit.verify_interval_hours', 24, [0, 720], 'How often the chain is verified in the background; 0 is never.'),
+  int(
+    'audit.verify_interval_hours',
+    24,
+    [0, 720],
+    'How often the chain is verified in the background; 0 is never.',
+    LIVE,
+  ),
   int('audit.retention_days', 0, [0, 36_500], 'Records older than this may go; 0 keeps them all.', LIVE),
   path('audit.archive_dir', '', 'What retention removes is kept here first, as files that prove themselves.', LIVE),
 

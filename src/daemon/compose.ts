@@ -235,6 +235,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       board,
       roots,
       agent,
+      audit: parts.audit,
+      verifyIntervalHours: () => settings.config.audit.verifyIntervalHours,
       sandbox,
       listeners: () => listeners,
       places: () => ({ state: config.state.dir, memory: settings.config.memory.dir }),

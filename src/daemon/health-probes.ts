@@ -1,5 +1,6 @@
 // How each part of the daemon is, in its own words: what it already knows, nothing is called or measured here.
 import type { AgentService } from '../agent/agent-service.ts';
+import type { LastVerification } from '../audit/last-verification.ts';
 import type { MemoryRoot } from '../memory/memory-root.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -27,10 +28,11 @@ export function createHealthProbes(probed: ProbedParts): Record<string, () => Pr
         ? { state: 'ok', reason: '' }
         : { state: 'degraded', reason: `a change was refused, the old configuration stays: ${settings.problem}` },
     audit: () => {
+      const details = verificationDetails(parts.audit.lastVerification());
       const finding = parts.audit.finding();
-      if (finding !== undefined) return { state: 'failed', reason: finding };
+      if (finding !== undefined) return { state: 'failed', reason: finding, details };
       const { state, reason } = parts.groupCommit.health();
-      return { state, reason };
+      return { state, reason, details };
     },
     memory: () => probeRoots(roots),
     sandbox: () => {
@@ -48,6 +50,18 @@ export function createHealthProbes(probed: ProbedParts): Record<string, () => Pr
       reason: `${agent.activeRuns} running, ${agent.queueDepth} waiting`,
       details: { running: agent.activeRuns, waiting: agent.queueDepth },
     }),
+  };
+}
+
+/** Nulls until the chain was recomputed for the first time since the start. */
+function verificationDetails(last: LastVerification | undefined): Record<string, unknown> {
+  const iso = (timeMs: number | undefined): string | null =>
+    timeMs === undefined ? null : new Date(timeMs).toISOString();
+  return {
+    verifiedIso: iso(last?.timeMs),
+    verification: last?.outcome ?? null,
+    lastWholeIso: iso(last?.wholeMs),
+    recordsVerified: last?.records ?? null,
   };
 }
 

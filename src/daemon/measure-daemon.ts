@@ -1,5 +1,6 @@
 // What every scrape asks the parts of the daemon, because it is cheaper to ask than to keep.
 import type { AgentService } from '../agent/agent-service.ts';
+import type { OpenAuditLog } from '../audit/open-audit-log.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Metrics } from '../telemetry/metrics-registry.ts';
 import type { HealthBoard } from './health-board.ts';
@@ -10,6 +11,9 @@ export interface MeasuredParts {
   board: HealthBoard;
   roots: Roots;
   agent: AgentService;
+  audit: Pick<OpenAuditLog, 'lastVerification'>;
+  /** 0 is never. */
+  verifyIntervalHours(): number;
   sandbox: Sandbox;
   /** Undefined until they are open. */
   listeners(): Listeners | undefined;
@@ -26,6 +30,12 @@ export function collectDaemon(parts: MeasuredParts, metrics: Metrics): void {
       const indexLagSeconds = indexLagMs / 1000;
       metrics.setMemory({ root: root.name, files: notes, sizeBytes, indexStale: index !== 'ready', indexLagSeconds });
     }
+    const verification = parts.audit.lastVerification();
+    metrics.audit.setVerification({
+      intervalSeconds: parts.verifyIntervalHours() * 3600,
+      held: verification === undefined ? undefined : verification.outcome === 'whole',
+      wholeMs: verification?.wholeMs,
+    });
     metrics.setQueueDepth(agent.queueDepth);
     metrics.health.setRunning(agent.activeRuns);
     metrics.health.setSandbox(sandbox.status());

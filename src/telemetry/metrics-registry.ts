@@ -3,6 +3,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { systemClock, type Clock } from '../lib/clock.ts';
+import { createAuditMetrics, type AuditMetrics } from './audit-metrics.ts';
 import { createBoundedLabel, MCP_METHODS } from './bounded-label.ts';
 import { createLimitMetrics, type LimitMetrics } from './limit-metrics.ts';
 import { createMachineMetrics, type MachineMetrics } from './machine-metrics.ts';
@@ -35,6 +36,8 @@ export interface Metrics extends Disposable {
   readonly machine: MachineMetrics;
   /** Who was refused for having had enough. */
   readonly limits: LimitMetrics;
+  /** The proof of the audit. */
+  readonly audit: AuditMetrics;
   /** How each part says it is. */
   readonly health: PartMetrics;
   /** The last hours, for charts without Prometheus. */
@@ -172,6 +175,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     workers: createWorkerMetrics(factory),
     machine,
     limits: createLimitMetrics(factory),
+    audit: createAuditMetrics(factory),
     health: createPartMetrics(factory),
     minutes,
     setReady: (isReady) => ready.set(isReady ? 1 : 0),

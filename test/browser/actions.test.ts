@@ -195,8 +195,10 @@ test('the configuration is reloaded, the level of the log changed, the audit sea
     .getByRole('cell', { name: /intent/ })
     .first()
     .waitFor();
+  await page.getByText('Not verified since the daemon started.').waitFor();
   await button('Verify the chain').click();
   await page.getByText('The chain is whole').waitFor();
+  await page.getByText(/^Last verified just now: whole\.$/).waitFor();
 });
 
 test('usage is shown and taken along as a file', async () => {

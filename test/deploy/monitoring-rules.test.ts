@@ -47,7 +47,7 @@ test('promtool accepts the configurations and the rules', () => {
 test('each alert fires and clears on recorded series', () => {
   promtool('test', 'rules', ...filesOf(TESTS));
   const text = textOf(TESTS);
-  assert.ok(alerts.length >= 28 && new Set(alerts).size === alerts.length, alerts.join());
+  assert.ok(alerts.length >= 29 && new Set(alerts).size === alerts.length, alerts.join());
   for (const alert of alerts) {
     assert.match(text, new RegExp(`alertname: ${alert}\\n +exp_alerts:\\n +- exp_labels`), `${alert} never fires`);
     assert.match(text, new RegExp(`alertname: ${alert}\\n +exp_alerts: \\[\\]`), `${alert} never clears`);

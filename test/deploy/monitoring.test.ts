@@ -135,6 +135,7 @@ test('a scrape has every metric, every panel has data, an alert lights up', { ti
     ({ state, lastCanaryIso, gpus }) => state === 'ready' && lastCanaryIso !== null && gpus.length > 0,
   );
   await useAll(daemon);
+  assert.equal((await daemon.admin('GET', '/audit/verify')).status, 200);
   await using prometheus = await startPrometheus(daemon.opsUrl);
   const scrapes = async (): Promise<number> =>
     Number((await prometheus.query('count_over_time(up{job="mem-agent"}[5m])'))[0]?.value[1] ?? 0);

@@ -36,6 +36,9 @@ test('every metric of this step is exposed, two registries do not share', async 
     'write_conflicts_total',
     'audit_records_total',
     'audit_chain_valid',
+    'audit_last_verified_timestamp_seconds',
+    'audit_last_verification_ok',
+    'audit_verify_interval_seconds',
     'auth_failures_total',
     'sqlite_busy_total',
     'event_loop_lag_seconds',
@@ -148,6 +151,20 @@ test('what a caller did wrong is no error of ours', async () => {
     'memagent_sandbox_wall_proven{wall="kernel"} 0',
   ])
     assert.ok(text.includes(`${expected}\n`), expected);
+});
+
+test('the proof of the audit has no time and no result before the first one', async () => {
+  using metrics = createMetrics({ buildInfo });
+  const series = async (): Promise<string[]> =>
+    (await metrics.render()).match(/^memagent_audit_(?:last|verify)_\S+ \S+$/gm) ?? [];
+  metrics.audit.setVerification({ intervalSeconds: 86_400, held: undefined, wholeMs: undefined });
+  assert.deepEqual(await series(), ['memagent_audit_verify_interval_seconds 86400']);
+  metrics.audit.setVerification({ intervalSeconds: 0, held: false, wholeMs: 1_500 });
+  assert.deepEqual(await series(), [
+    'memagent_audit_verify_interval_seconds 0',
+    'memagent_audit_last_verified_timestamp_seconds 1.5',
+    'memagent_audit_last_verification_ok 0',
+  ]);
 });
 
 test('what is alerted for begins at 0: its first count is an increase', async () => {

@@ -3,7 +3,7 @@ import { call } from '../api.mjs';
 import { openDialog } from '../dialog.mjs';
 import { el, fill } from '../dom.mjs';
 import { act, failure, load } from '../feedback.mjs';
-import { exactTime, number } from '../format.mjs';
+import { ago, exactTime, number } from '../format.mjs';
 import { badge, card, field, rowButton, select, viewHead } from '../parts.mjs';
 import { table } from '../table.mjs';
 
@@ -25,10 +25,11 @@ const OUTCOMES = /** @type {const} */ ([
 /** @param {import('../shell.mjs').ViewContext} context */
 export function showAudit({ place, signal }) {
   const verdict = el('div', { 'aria-live': 'polite' });
+  const lastProof = el('p', { class: 'muted small' });
   const records = card();
   const verify = el(
     'button',
-    { type: 'button', onclick: (event) => void act(event, () => prove(verdict)) },
+    { type: 'button', onclick: (event) => void act(event, () => prove(verdict).then(showLastProof)) },
     'Verify the chain',
   );
   /** @type {HTMLFormElement} */
@@ -77,6 +78,7 @@ export function showAudit({ place, signal }) {
       'Every call leaves what was intended before it happens, and what came of it. Nothing here can be changed.',
       verify,
     ),
+    lastProof,
     verdict,
     card(form),
     records,
@@ -112,6 +114,21 @@ export function showAudit({ place, signal }) {
       ],
     );
   void search();
+
+  /** Also when the daemon did it by itself. What it can't say here the overview says. */
+  async function showLastProof() {
+    const { components } = await call('/status', { signal });
+    fill(lastProof, ...lastProofWords(components.audit?.details ?? {}));
+  }
+  showLastProof().catch(() => lastProof.replaceChildren());
+}
+
+/** @param {{verifiedIso?: string | null, verification?: string | null, lastWholeIso?: string | null}} details */
+function lastProofWords({ verifiedIso, verification, lastWholeIso }) {
+  if (verifiedIso === undefined || verifiedIso === null) return ['Not verified since the daemon started.'];
+  if (verification === 'whole') return ['Last verified ', ago(verifiedIso), ': whole.'];
+  const words = verification === 'broken' ? ': BROKEN. Last whole ' : ': it could not be finished. Last whole ';
+  return ['Last verified ', ago(verifiedIso), words, ago(lastWholeIso, 'not since the daemon started'), '.'];
 }
 
 /**
