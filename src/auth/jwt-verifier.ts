@@ -57,7 +57,9 @@ export function createJwtVerifier(options: JwtVerifierOptions): JwtVerifier {
       if (failure !== undefined) return { failure };
       const keys = await options.jwks.keysFor({ ...read.header, alg: read.header.alg ?? '' });
       if (!(await isSigned(token, keys, options.algorithms))) return { failure: 'jwt_signature' };
-      return principalOfClaims(read.claims, options) ?? { failure: 'jwt_claims' };
+      const principal = principalOfClaims(read.claims, options);
+      if (principal === undefined) return { failure: 'jwt_claims' };
+      return { ...principal, expiresAtMs: Number(read.claims.exp) * 1000 + options.clockToleranceMs };
     },
   };
 }

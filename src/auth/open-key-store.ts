@@ -62,6 +62,8 @@ export interface KeyStore extends AsyncDisposable {
   verify(token: string | undefined): Principal | { failure: KeyFailure };
   /** The caller that a key stands for as it is now; undefined unless the key is active. */
   principalOf(id: string): Principal | undefined;
+  /** Calls back whenever a change of the keys, by any process, has been seen; a look is taken with each use of a key. */
+  onChange(listener: () => void): void;
 }
 
 const TOUCH_EVERY_MS = 60_000;
@@ -76,7 +78,9 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
   const { clock, groupCommit } = options;
   const table = createKeyTable(options.store.db);
   const touches = new Set<Promise<void>>();
+  const listeners: (() => void)[] = [];
   let byDigest = new Map<string, KnownKey>();
+  let byId = new Map<string, KnownKey>();
   let seenVersion: unknown;
   reload();
 
@@ -85,13 +89,17 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
     seenVersion = table.dataVersion();
     const previous = byDigest;
     byDigest = new Map();
+    byId = new Map();
     const rows = table.all();
     const accounts = accountsOf(rows);
     for (const row of rows) {
       const name = row.digest.toString('latin1');
       const touchedAtMs = Math.max(previous.get(name)?.touchedAtMs ?? 0, row.lastUsedAtMs ?? 0);
-      byDigest.set(name, { row, principal: principalOf(row, accounts), touchedAtMs });
+      const known = { row, principal: principalOf(row, accounts), touchedAtMs };
+      byDigest.set(name, known);
+      byId.set(row.id, known);
     }
+    for (const tell of listeners) tell();
   }
 
   function followTable(): void {
@@ -116,7 +124,7 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
 
   function principalOfId(id: string): Principal | undefined {
     followTable();
-    const known = byDigest.values().find(({ row }) => row.id === id);
+    const known = byId.get(id);
     return known !== undefined && stateOf(known.row, clock.nowMs()) === 'active' ? known.principal : undefined;
   }
 
@@ -159,6 +167,7 @@ export function openKeyStore(options: KeyStoreOptions): KeyStore {
   return {
     verify,
     principalOf: principalOfId,
+    onChange: (listener) => void listeners.push(listener),
     create: async (request) => insert(parseKeyRequest(request, clock.nowMs())),
     list: () => table.all().map((row) => infoOf(row, clock.nowMs())),
     async revoke(id) {

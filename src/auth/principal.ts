@@ -13,6 +13,8 @@ export interface Principal {
   scopes: ReadonlySet<Scope>;
   /** Name of the memory root; `default` until there are several. */
   root: string;
+  /** When its token is good no more; left out, the keys say how long it is. */
+  expiresAtMs?: number;
   /** What it may do beyond its scopes; left out, its scopes alone decide. */
   policy?: Policy;
   /** What may leave this machine for this caller; left out, nothing may. */

@@ -287,6 +287,7 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     adminApp,
   );
+  parts.keys.onChange(() => apps.callers.look());
   noteListeners.push((root, paths) => apps.mcp.notifyNotesChanged(paths, true, root));
   const opened = await openListeners(apps, config, parts.keys.list().length > 0, stack);
   listeners = opened;

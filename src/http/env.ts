@@ -22,6 +22,12 @@ export interface HttpEnv {
     protectedResource: ProtectedResource | undefined;
     /** Where the caller stands in each of its limits that was looked at so far. */
     allowances: readonly Allowance[] | undefined;
+    /** Asked of a caller that came with a session of the operator's page: is it still signed in? */
+    isSignedIn: (() => boolean) | undefined;
+    /** Set for an answer that ends by itself, or with the run that makes it. */
+    followsItsCaller: boolean | undefined;
+    /** Set for an answer that must break off rather than end early, because half of it would look like all. */
+    isWholeOrNothing: boolean | undefined;
   };
 }
 

@@ -3,6 +3,7 @@
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { AppError } from '../lib/app-error.ts';
+import { createCallerWatch, type CallerWatch } from '../auth/caller-watch.ts';
 import type { HttpEnv } from './env.ts';
 import { createDashboardApp } from './dashboard/dashboard-app.ts';
 import { sessionOrKey } from './dashboard/session-guard.ts';
@@ -17,6 +18,7 @@ import { metadataBody, metadataPaths, type ProtectedResource } from './middlewar
 import { bodyLimit } from './middleware/body-limit.ts';
 import { clientAddress, parseTrustedProxies } from './middleware/client-address.ts';
 import { jsonContentType } from './middleware/content-type.ts';
+import { endWithCaller } from './middleware/end-with-caller.ts';
 import { hostGuard } from './middleware/host.ts';
 import { observe } from './middleware/observe.ts';
 import { originGuard } from './middleware/origin.ts';
@@ -40,6 +42,8 @@ export interface HttpApps {
   ops: Hono<HttpEnv>;
   adminSocket: Hono<HttpEnv>;
   mcp: McpEndpoint;
+  /** Follows the callers of what stays open. */
+  callers: CallerWatch;
 }
 
 const MCP_REQUEST_HEADERS = [
@@ -64,7 +68,8 @@ const WELCOME = (version: string): string =>
 
 /** `adminApp` checks the scopes of its own routes; here it only gets a caller. */
 export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, adminApp?: Hono<HttpEnv>): HttpApps {
-  const mcp = createMcpEndpoint(ports, options);
+  const callers = createCallerWatch({ clock: ports.clock, principalOf: (id) => ports.principalOf(id) });
+  const mcp = createMcpEndpoint(ports, callers, options);
   const isTrustedProxy = parseTrustedProxies(options.trustedProxies);
 
   const base = (listener: ListenerName): Hono<HttpEnv> => {
@@ -102,7 +107,7 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
   // For MCP clients, directly or behind nginx. Without an identity provider `/.well-known/*` falls to the JSON 404: a client
   // that found anything there would drop its key.
   const http = base('http');
-  http.all('/mcp', authenticate(ports), (c) => mcp.handle(c));
+  http.all('/mcp', authenticate(ports), endWithCaller(callers), (c) => mcp.handle(c));
   http.get('/health', (c) => c.json(publicHealth(ports)));
   const { protectedResource } = options;
   if (protectedResource !== undefined)
@@ -122,7 +127,7 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
   ops.get('/metrics', localOrScope(ports, 'metrics'), async (c) =>
     c.text(await ports.metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
   );
-  ops.use('/admin/v1/*', sessionOrKey(sessions, ports));
+  ops.use('/admin/v1/*', sessionOrKey(sessions, ports), endWithCaller(callers));
 
   // For the CLI and the stdio shim of the owner: the socket's permissions are the authority.
   const adminSocket = base('admin');
@@ -134,5 +139,5 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
     ops.route('/admin/v1', adminApp);
     adminSocket.route('/admin/v1', adminApp);
   }
-  return { http, ops, adminSocket, mcp };
+  return { http, ops, adminSocket, mcp, callers };
 }

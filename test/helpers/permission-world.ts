@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { JWTPayload } from 'jose';
 import { openKeyStore, type KeyStore } from '../../src/auth/open-key-store.ts';
 import { openUnixFetch } from '../../src/cli/unix-fetch.ts';
 import type { Config } from '../../src/config/config.ts';
@@ -19,6 +20,7 @@ import type { Db } from '../../src/store/sqlite.ts';
 import { openIndexStore } from '../../src/store/index-store.ts';
 import type { Caller } from '../fixtures/permission-matrix.ts';
 import { createFakePorts, type FakePorts } from '../unit/http-admin/fake-ports.ts';
+import { createFakeWorker } from './fake-worker.ts';
 import { silentLogger, startHarness, type AuditEntry } from './http-harness.ts';
 import { AUDIENCE, forge, startIdentityProvider, type IdentityProvider } from './identity-provider.ts';
 import { until } from './until.ts';
@@ -39,9 +41,10 @@ export interface PermissionWorld extends AsyncDisposable {
   db: Db;
   audit: AuditEntry[];
   /** A token of the identity provider, with the scopes, root and policy of the caller. */
-  tokenOf(caller: Caller): Promise<string>;
+  tokenOf(caller: Caller, claims?: JWTPayload): Promise<string>;
   admin: FakePorts;
   directories: { default: string; frozen: string };
+  stateDirectory: string;
   /** The notes as they were at first. */
   plant(): void;
   /** `http` and `ops` over TCP, `admin` over the socket. */
@@ -81,7 +84,7 @@ export async function openPermissionWorld(): Promise<PermissionWorld> {
   const provider = stack.use(await startIdentityProvider());
   await provider.addKey('matrix');
   const identity = openIdentity(identityConfig(provider), systemClock, silentLogger);
-  const admin = createFakePorts();
+  const admin = createFakePorts({ worker: createFakeWorker() });
   // Without the backend that never answers.
   const [backend] = admin.ports.models.list();
   admin.ports.models.list = () => (backend === undefined ? [] : [backend]);
@@ -103,6 +106,7 @@ export async function openPermissionWorld(): Promise<PermissionWorld> {
     },
     createAdminApp(admin.ports),
   );
+  keys.onChange(() => apps.callers.look());
   stack.defer(() => apps.mcp.close());
   const tcp = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
   const socket = join(base, 'admin.sock');
@@ -118,8 +122,9 @@ export async function openPermissionWorld(): Promise<PermissionWorld> {
     audit: harness.audit,
     admin,
     directories,
+    stateDirectory: join(base, 'state'),
     plant,
-    tokenOf: (caller) => tokenOf(provider, caller),
+    tokenOf: (caller, claims) => tokenOf(provider, caller, claims),
     send(listener, { method, path, headers = {}, body }) {
       const json = body === undefined ? {} : { 'content-type': 'application/json' };
       const init = {
@@ -158,9 +163,9 @@ function identityConfig({ issuer, jwksUrl }: IdentityProvider): Config {
   return { jwt } as unknown as Config;
 }
 
-async function tokenOf(provider: IdentityProvider, caller: Caller): Promise<string> {
+async function tokenOf(provider: IdentityProvider, caller: Caller, more: JWTPayload = {}): Promise<string> {
   const { shows, name, scopes = [], root = 'default', policy = {} } = caller;
-  const claims = { sub: name, scope: scopes.join(' '), root, policy };
+  const claims = { sub: name, scope: scopes.join(' '), root, policy, ...more };
   const wrong = {
     'expired token': { exp: 1 },
     'token for another service': { aud: 'https://other.example/mcp' },

@@ -3,10 +3,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createApiKeyText } from '../../src/auth/api-key.ts';
+import { SCOPES } from '../../src/auth/principal.ts';
+import { createAdminApp } from '../../src/http/admin/admin-app.ts';
+import { openApiDocument } from '../../src/http/admin/openapi-document.ts';
 import { createCancellations } from '../../src/http/mcp/cancellations.ts';
 import { createMcpServerFactory } from '../../src/http/mcp/mcp-server.ts';
 import { ALL_TOOLS } from '../../src/http/mcp/tool-table.ts';
 import {
+  ADMIN_ROUTES,
   CALLER_ADDRESS,
   CALLERS,
   METHODS,
@@ -28,6 +32,11 @@ import {
 import { brokenPolicy, keyOf } from '../helpers/permission-keys.ts';
 
 type Listener = keyof typeof ROUTES;
+
+interface OpenApi {
+  paths: Record<string, Record<string, { responses: Record<string, { content?: object }> }>>;
+}
+const STREAM = /event-stream|ndjson/;
 
 let world: PermissionWorld;
 const tokens = new Map<string, string | undefined>();
@@ -53,7 +62,8 @@ test('the specification names every route, every tool and every method, and no o
   const tools = Object.keys(TOOLS).filter((name) => !name.includes(' '));
   assert.deepEqual(tools.toSorted(), ALL_TOOLS.map(({ name }) => name).toSorted());
   await using harness = await startHarness();
-  const build = createMcpServerFactory({ ...harness.ports, cancellations: createCancellations() }, { version: '0' });
+  const ports = { ...harness.ports, callers: harness.apps.callers, cancellations: createCancellations() };
+  const build = createMcpServerFactory(ports, { version: '0' });
   const handled = [...build('session', new Set())['_requestHandlers'].keys()];
   const methods = new Set(['tools/call', ...METHODS.map(({ method }) => method)]);
   assert.deepEqual(
@@ -92,6 +102,33 @@ test('tools and methods of MCP', async () => {
         outcomeOf(await world.send(listener, request), caller, row),
       );
     }
+  }
+});
+
+test('what stays open ends with the key that opened it', { timeout: 60_000 }, async () => {
+  const described = openApiDocument(createAdminApp(world.admin.ports), '0') as unknown as OpenApi;
+  const streams = Object.entries(described.paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { responses }]) => Object.keys(responses['200']?.content ?? {}).some((type) => STREAM.test(type)))
+      .map(([method]) => `${method.toUpperCase()} /admin/v1${path}`),
+  );
+  const rows = Object.entries(ADMIN_ROUTES).filter(([, { stream }]) => stream !== undefined);
+  assert.deepEqual(rows.map(([route]) => route).toSorted(), streams.toSorted(), 'the specification names every stream');
+
+  const caller: Caller = { name: 'a key to be revoked', shows: 'key', kind: 'admin', scopes: SCOPES };
+  const listen = METHODS.find(({ method }) => method === 'subscriptions/listen');
+  assert.ok(listen);
+  const requests = rows.flatMap(([route, { stream, query = '' }]): [Listener, WorldRequest][] => {
+    const [method = '', path = ''] = route.split(' ');
+    return stream === 'open' ? [['ops', { method, path: path + query }]] : [];
+  });
+  for (const [listener, request] of [...requests, ['http', mcpRequest('', listen, caller)] as const]) {
+    const { id, key } = await keyOf(world, caller);
+    const response = await world.send(listener, { ...request, headers: { ...request.headers, ...authorization(key) } });
+    assert.equal(response.status, 200, request.path);
+    await world.keys.revoke(id);
+    // Where it does not end, this waits for ever; where it breaks off, it throws.
+    await response.text();
   }
 });
 

@@ -174,6 +174,7 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
     (c) => {
       const { from, ...range } = c.req.valid('query');
       const times = timeRange(range, ports.clock.nowMs());
+      c.set('isWholeOrNothing', true);
       return ndjsonResponse(publicRecords(ports.audit.exportRows({ afterSeq: from - 1, ...times })));
     },
   );

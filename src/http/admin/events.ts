@@ -1,6 +1,6 @@
 // /metrics/history and /events: the figures of the last hours, and what changes now, for the operator's page.
-// Guarantees: the stream ends with its client, when the daemon drains, and after ten minutes, so that a revoked key does
-// not listen for ever (a browser connects again by itself); a slow reader misses events, never holds anything up.
+// Guarantees: the stream ends with its client and when the daemon drains (with its key: http/middleware/end-with-caller.ts); a
+// slow reader misses events, never holds anything up.
 import { createRoute, z } from '@hono/zod-openapi';
 import { answers, createAdminRouter, isoTime, needs, streams, type AdminApp } from './admin-route.ts';
 import type { AdminPorts, RunningPorts } from './admin-ports.ts';
@@ -9,7 +9,6 @@ import { openStream } from './open-stream.ts';
 import { publicRun } from './runs.ts';
 
 const TICK_MS = 1000;
-const LONGEST_STREAM_MS = 10 * 60_000;
 
 const minuteSchema = z
   .object({
@@ -58,7 +57,7 @@ export function createEventsRoutes(ports: AdminPorts): AdminApp {
       const running = requireRunning(ports);
       return openStream({
         format: 'event-stream',
-        gone: AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(LONGEST_STREAM_MS)]),
+        gone: c.req.raw.signal,
         closing: running.leases.closing,
         attach(write) {
           const sent = new Map<string, string>();

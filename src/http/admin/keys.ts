@@ -154,7 +154,10 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
         headers: ifMatch,
         body: { required: true, content: { 'application/json': { schema: changeBody } } },
       },
-      responses: answers(keySchema, 'The key as it is from the next request on'),
+      responses: answers(
+        keySchema,
+        'The key as it is from the next request on; what it has open with other rights ends within two seconds',
+      ),
     }),
     async (c) => {
       const { id } = c.req.valid('param');
@@ -190,7 +193,10 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       summary: 'Revoke an API key',
       ...write,
       request: { params, headers: ifMatch },
-      responses: answers(keySchema, 'The key, revoked from the next request on'),
+      responses: answers(
+        keySchema,
+        'The key, revoked from the next request on; what it has open ends within two seconds',
+      ),
     }),
     async (c) => {
       const { id } = c.req.valid('param');

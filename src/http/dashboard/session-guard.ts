@@ -7,7 +7,6 @@ import { headerOf, type HttpContext, type HttpEnv } from '../env.ts';
 import { authenticate, type AuthPorts } from '../middleware/authenticate.ts';
 import { networkRefusal } from '../middleware/caller-network.ts';
 import { requestRefusal } from '../middleware/rate-limit.ts';
-import { endWithSession } from './end-with-session.ts';
 import { readSessionCookie } from './session-cookie.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -25,8 +24,8 @@ export function sessionOrKey(sessions: Sessions, ports: AuthPorts): MiddlewareHa
     c.set('transport', 'http');
     const refusal = await requestRefusal(c, ports);
     if (refusal !== null) throw refusal;
-    await next();
-    endWithSession(c, () => sessions.find(id, false) !== undefined);
+    c.set('isSignedIn', () => sessions.find(id, false) !== undefined);
+    return next();
   };
 }
 

@@ -1,11 +1,13 @@
 // Stateful 2025 sessions, off unless `http.legacy_sessions` is set. A session belongs to the key that opened it: with any
-// other key, or unknown, it is 404. Idle ones end, their number is bounded, and all end with the daemon.
+// other key, or unknown, it is 404. Idle ones end, their number is bounded, and all end with their key and with the daemon. News go
+// by what the caller that opened the session's stream may read, and only while it may.
 import { randomUUID } from 'node:crypto';
 import {
   isInitializeRequest,
   WebStandardStreamableHTTPServerTransport,
   type Server,
 } from '@modelcontextprotocol/server';
+import type { CallerWatch } from '../../auth/caller-watch.ts';
 import type { Principal } from '../../auth/principal.ts';
 import { AppError } from '../../lib/app-error.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -23,9 +25,16 @@ export interface LegacySessionsOptions {
   idleMs?: number;
 }
 
+export interface LegacySessionsPorts {
+  clock: Clock;
+  callers: CallerWatch;
+}
+
 interface Session {
-  /** As it was at the last request. */
-  principal: Principal;
+  principalId: string;
+  /** As it was when it opened the stream for news. */
+  listener?: Principal;
+  stopFollowing(): void;
   transport: WebStandardStreamableHTTPServerTransport;
   server: Server;
   subscriptions: Set<string>;
@@ -43,7 +52,7 @@ export interface LegacySessions {
 
 export function createLegacySessions(
   build: BuildMcpServer,
-  clock: Clock,
+  { clock, callers }: LegacySessionsPorts,
   onError: (error: Error) => void,
   options: LegacySessionsOptions = {},
 ): LegacySessions {
@@ -51,8 +60,12 @@ export function createLegacySessions(
   const sessions = new Map<string, Session>();
 
   const end = async (id: string, session: Session): Promise<void> => {
-    sessions.delete(id);
+    forget(id);
     await session.server.close();
+  };
+  const forget = (id: string): void => {
+    sessions.get(id)?.stopFollowing();
+    sessions.delete(id);
   };
   const reaper = setInterval(
     () => {
@@ -76,17 +89,22 @@ export function createLegacySessions(
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
       onsessioninitialized: (id) => {
-        sessions.set(id, {
-          principal: auth.caller.principal,
+        const { principal } = auth.caller;
+        const session: Session = {
+          principalId: principal.id,
           transport,
           server,
           subscriptions,
           lastUsedMs: clock.monotonicMs(),
-        });
+          // The next token of the same caller may go on with it; what a key held goes with the key.
+          stopFollowing: callers.follow(
+            () => principal.kind === 'jwt' || callers.standingOf(principal) !== 'ended',
+            () => void end(id, session).catch(onError),
+          ),
+        };
+        sessions.set(id, session);
       },
-      onsessionclosed: (id) => {
-        sessions.delete(id);
-      },
+      onsessionclosed: forget,
     });
     await server.connect(transport);
     return transport.handleRequest(request, { parsedBody: body, authInfo: auth });
@@ -101,18 +119,20 @@ export function createLegacySessions(
       }
       const session = sessions.get(id);
       // 404 tells a client to begin anew; 401 would make it ask its user for a key.
-      if (session === undefined || session.principal.id !== auth.clientId)
+      if (session === undefined || session.principalId !== auth.clientId)
         return plainError(404, -32001, 'Session not found');
       session.lastUsedMs = clock.monotonicMs();
-      session.principal = auth.caller.principal;
-      return session.transport.handleRequest(request, {
+      const response = await session.transport.handleRequest(request, {
         ...(body !== undefined && { parsedBody: body }),
         authInfo: auth,
       });
+      if (request.method === 'GET' && response.ok) session.listener = auth.caller.principal;
+      return response;
     },
     notifyNotesChanged(change) {
-      for (const { server, subscriptions, principal } of sessions.values()) {
-        const { root, policy = {} } = principal;
+      for (const { server, subscriptions, listener } of sessions.values()) {
+        if (listener === undefined || !mayHear(listener) || callers.standingOf(listener) !== 'same') continue;
+        const { root, policy = {} } = listener;
         const heard = audibleChange(change, root, createPathScope({ readPaths: policy.readPaths }));
         for (const uri of (heard?.paths ?? []).map(uriOfPath))
           if (subscriptions.has(uri)) server.sendResourceUpdated({ uri }).catch(onError);
@@ -130,6 +150,11 @@ export function createLegacySessions(
       await Promise.all([...sessions].map(([id, session]) => end(id, session)));
     },
   };
+}
+
+/** As a subscription of 2026-07-28 is judged. */
+function mayHear({ scopes, policy }: Principal): boolean {
+  return scopes.has('memory:read') && policy?.tools?.includes('fetch') !== false;
 }
 
 function plainError(status: number, code: number, message: string): Response {

@@ -6,6 +6,7 @@ import {
   type McpHttpHandler,
   type ServerEventBus,
 } from '@modelcontextprotocol/server';
+import type { CallerWatch } from '../../auth/caller-watch.ts';
 import { AppError, toAppError } from '../../lib/app-error.ts';
 import { headerOf, type HttpContext } from '../env.ts';
 import { jsonRpcErrorResponse, type JsonRpcId } from '../errors.ts';
@@ -50,7 +51,7 @@ export interface McpEndpoint {
   close(): Promise<void>;
 }
 
-export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions): McpEndpoint {
+export function createMcpEndpoint(ports: HttpPorts, callers: CallerWatch, options: McpEndpointOptions): McpEndpoint {
   const cancellations = createCancellations();
   const build = createMcpServerFactory(
     {
@@ -59,6 +60,7 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       askAgent: (r) => ports.askAgent(r),
       onToolCall: (f) => ports.onToolCall(f),
       cancellations,
+      callers,
     },
     options,
   );
@@ -78,7 +80,7 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
   const sessions =
     options.legacySessions === undefined
       ? undefined
-      : createLegacySessions(build, ports.clock, onerror, options.legacySessions);
+      : createLegacySessions(build, { clock: ports.clock, callers }, onerror, options.legacySessions);
 
   const serve = async (
     request: Request,
@@ -124,6 +126,7 @@ export function createMcpEndpoint(ports: HttpPorts, options: McpEndpointOptions)
       return jsonRpcErrorResponse(toAppError(error), call.id);
     }
     const auth = new CallerAuth(caller, prepared);
+    c.set('followsItsCaller', call.method !== 'subscriptions/listen');
     const response = await serve(c.req.raw, body, auth, call, tool);
     if (auth.isPending) await settle(auth, response);
     return response;

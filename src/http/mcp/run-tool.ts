@@ -5,9 +5,9 @@ import type { UsageDelta } from '../../audit/audit-log.ts';
 import { AppError, toAppError } from '../../lib/app-error.ts';
 import type { HttpPorts, ToolCallFacts } from '../ports.ts';
 import type { Caller } from './caller.ts';
-import type { Cancellations } from './cancellations.ts';
 import type { PreparedCall } from './prepared-call.ts';
 import { startProgress } from './progress.ts';
+import { openRunSignal, type RunSignalPorts } from './run-signal.ts';
 import type { ToolReply } from './tool.ts';
 
 /** Key in `_meta` of a failed result; structured content is left out, because clients check it against the output schema. */
@@ -36,12 +36,8 @@ function successResult(reply: ToolReply): CallToolResult {
   };
 }
 
-export interface RunToolPorts extends Pick<
-  HttpPorts,
-  'rootOf' | 'askAgent' | 'onToolCall' | 'clock' | 'logger' | 'tracer'
-> {
-  cancellations: Cancellations;
-}
+export type RunToolPorts = RunSignalPorts &
+  Pick<HttpPorts, 'rootOf' | 'askAgent' | 'onToolCall' | 'clock' | 'logger' | 'tracer'>;
 
 export function runTool(
   prepared: PreparedCall & { kind: 'tool' | 'refused-input' },
@@ -133,9 +129,8 @@ async function attempt(
   ports: RunToolPorts,
 ): Promise<Attempt> {
   const { tool, bound, audit } = prepared;
-  const tracked = tool.isLong ? ports.cancellations.track(caller, context.mcpReq.id) : undefined;
-  const signal =
-    tracked === undefined ? context.mcpReq.signal : AbortSignal.any([context.mcpReq.signal, tracked.signal]);
+  using run = tool.isLong ? openRunSignal(caller, context, ports) : undefined;
+  const signal = run?.signal ?? context.mcpReq.signal;
   using progress = startProgress(context, (error) =>
     ports.logger.debug({ err: error, requestId: caller.requestId }, 'progress not delivered'),
   );
@@ -158,7 +153,5 @@ async function attempt(
     if (appError.code === 'INTERNAL')
       ports.logger.error({ err: error, requestId: caller.requestId, tool: tool.name }, 'tool failed');
     return { error: appError, isCancelled: appError.code === 'CANCELLED' };
-  } finally {
-    tracked?.done();
   }
 }

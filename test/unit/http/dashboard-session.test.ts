@@ -34,6 +34,7 @@ async function openOps(options: { authFailuresPerMinute?: number } = {}): Promis
   const known = (id: string): Principal | undefined => (id === 'local' ? localPrincipal : ports.principalOf(id));
   const admin = new Hono<HttpEnv>();
   admin.get('/ticks', () => new Response(ticks(), { headers: { 'content-type': 'text/event-stream' } }));
+  admin.get('/silent', () => new Response(silence(), { headers: { 'content-type': 'application/x-ndjson' } }));
   admin.all('/whoami', (c) => c.json({ id: c.get('principal').id, transport: c.get('transport') }));
   const apps = createHttpApps(
     { ...ports, principalOf: (id) => (revoked.has(id) ? undefined : known(id)) },
@@ -80,6 +81,11 @@ function ticks(): ReadableStream<Uint8Array> {
     },
     cancel: () => clearInterval(timer),
   });
+}
+
+/** A log that nothing is written to any more. */
+function silence(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('{}\n')) });
 }
 
 const tokenOf = ({ text }: PageAnswer): string => (JSON.parse(text) as { token: string }).token;
@@ -189,6 +195,16 @@ test('a live feed ends with the session that opened it', { timeout: 10_000 }, as
   const { status, text } = await feed;
   assert.equal(status, 200);
   assert.match(text, /^(data: 1\n\n)+$/);
+});
+
+test('a stream that says nothing ends with the session as well', { timeout: 10_000 }, async () => {
+  await using ops = await openOps();
+  const signedIn = await ops.signIn({ key: ops.key });
+  const headers = { cookie: signedIn.cookie, 'x-csrf-token': tokenOf(signedIn), origin: ops.url };
+  const response = await fetch(`${ops.url}/admin/v1/silent`, { headers });
+  assert.equal(response.status, 200);
+  assert.equal((await pageRequest(`${ops.url}/session`, { method: 'DELETE', headers })).status, 204);
+  assert.equal(await response.text(), '{}\n');
 });
 
 test('wrong keys are counted, and an address that goes on is refused', async () => {

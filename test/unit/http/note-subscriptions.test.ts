@@ -38,9 +38,10 @@ test('a stream carries the news of its root and of its paths only', async () => 
     scoped: { root: 'default', policy: { readPaths: ['projects/'] } },
     work: { root: 'work', policy: {} },
   };
-  harness.ports.verifyKey = (token) => {
-    const caller = callers[token];
-    return caller === undefined ? verify(token) : { ...principalOf(['memory:read'], `k_${token}`), ...caller };
+  harness.ports.verifyKey = (token) => harness.ports.principalOf(`k_${token}`) ?? verify(token);
+  harness.ports.principalOf = (id) => {
+    const caller = callers[id.slice('k_'.length)];
+    return caller && { ...principalOf(['memory:read'], id), ...caller };
   };
   const whole = await listen(harness, 'whole');
   const scoped = await listen(harness, 'scoped');
