@@ -193,7 +193,9 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
   const cloud = openCloud({ settings, budgets, security: security.log, metrics });
   const models = openModels(settings, { clock, logger, metrics, worker, guard: cloud.guard }, stack);
   const backend = models.router;
-  const agent = stack.use(openAgent({ settings, backend, sandbox, roots, cloud, clock, events, tracer }));
+  const agent = stack.use(
+    openAgent({ settings, backend, sandbox, roots, cloud, clock, events, security: security.log, tracer }),
+  );
 
   // Who may call, and what listens.
   const idle = stack.use(

@@ -46,7 +46,7 @@ export interface HttpPortsInput {
   catchUp(): Promise<void>;
 }
 
-/** What a guard must hear of, by the code that the caller got. */
+/** What a guard must hear of, by the code that the caller got; where a path leads out that says more. */
 const REFUSALS: Readonly<Record<string, SecurityEventName>> = {
   PATH_REFUSED: 'path_refused',
   FORBIDDEN: 'access_denied',
@@ -106,9 +106,14 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
       metrics.httpRequest({ listener, route, method, status });
     },
     onMcpMessage: (facts) => metrics.mcpRequest(facts),
-    onToolCall({ code, ...facts }) {
+    onPathRefused({ principal, requestId, method, code }) {
+      const actor = { kind: principal.kind, id: principal.id };
+      const { root } = principal;
+      security.log.report({ event: 'path_refused', actor, requestId, root, code, details: { method } });
+    },
+    onToolCall({ code, leadsOut, ...facts }) {
       if (code === 'VERSION_CONFLICT') metrics.writeConflict();
-      const event = code === undefined ? undefined : REFUSALS[code];
+      const event = code === undefined ? undefined : leadsOut === true ? 'path_refused' : REFUSALS[code];
       if (event !== undefined && code !== undefined) {
         const actor = { kind: kindOf(facts.principal), id: facts.principal };
         security.log.report({ event, actor, requestId: facts.requestId, code, details: { tool: facts.tool } });

@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import { isErrorCode } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ChatBackend } from '../model/chat-backend.ts';
+import type { SecurityLog } from '../audit/security-log.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Events } from '../telemetry/events.ts';
 import type { Tracer } from '../telemetry/tracer.ts';
@@ -22,6 +23,7 @@ export interface AgentParts {
   cloud: Cloud;
   clock: Clock;
   events: Events;
+  security: SecurityLog;
   tracer: Tracer;
 }
 
@@ -33,6 +35,7 @@ export function openAgent({
   cloud,
   clock,
   events,
+  security,
   tracer,
 }: AgentParts): AgentService {
   const { agent } = settings.config;
@@ -49,7 +52,7 @@ export function openAgent({
       sandbox,
       clock,
       tracer,
-      openFunctions: ({ runId, principal, auditCall }) => {
+      openFunctions: ({ runId, requestId, principal, auditCall }) => {
         const lease = roots.lease(principal);
         // What a block takes out of a note no longer says that it is a secret; the note as a whole does.
         const { consent } = cloud.permitFor(principal, auditCall);
@@ -57,6 +60,16 @@ export function openAgent({
           root: lease.root,
           scopes: principal.scopes,
           record: (operation) => auditCall.operation(operation),
+          // Without the path, which the call's own records name: whoever tries many must not fill the audit.
+          onRefused: ({ code, leadsOut }) =>
+            security.report({
+              event: leadsOut ? 'path_refused' : 'access_denied',
+              actor: { kind: principal.kind, id: principal.id },
+              requestId,
+              root: principal.root,
+              code,
+              details: { tool: 'use_memory_agent' },
+            }),
           ...(consent && { onText: (text) => cloud.guard.observe(runId, text) }),
         });
         return {

@@ -55,7 +55,18 @@ export interface ToolCallFacts {
   tool: string;
   outcome: 'ok' | 'error' | 'denied' | 'cancelled';
   code?: string;
+  /** The path it named is out of the root or of the caller's paths, whatever the caller was told. */
+  leadsOut?: boolean;
   durationMs: number;
+}
+
+/** A resource that was asked for by a path out of the root or of the caller's paths. */
+export interface PathRefusedFacts {
+  requestId: string;
+  principal: Principal;
+  method: string;
+  /** What the caller got. */
+  code: string;
 }
 
 /** A request that was refused because too many came. */
@@ -95,6 +106,7 @@ export interface HttpPorts {
   onRequest(facts: RequestFacts): void;
   onMcpMessage(facts: McpMessageFacts): void;
   onToolCall(facts: ToolCallFacts): void;
+  onPathRefused(facts: PathRefusedFacts): void;
   logger: Logger;
   clock: Clock;
   tracer: Tracer;

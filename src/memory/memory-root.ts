@@ -84,6 +84,9 @@ export interface MemoryRoot extends AsyncDisposable {
   search(query: string, limit: number): Promise<SearchHit[]>;
   /** Grows with each own change, and with each outside edit as soon as it is seen (at the latest by the next sweep). */
   revision(): number;
+  /** Whether the path, or what it leads to, is out of the root or of what this caller may reach; for who watches refusals: it
+   * knows more than the caller may hear. */
+  leadsOut(path: string, access: 'read' | 'write'): boolean;
   /** The same root for a caller with these paths: what it may not read is not there. Needs no closing. */
   scopedTo(paths: ScopedPaths): MemoryRoot;
   /** For `/health`, `memory_status` and metrics. */

@@ -2,6 +2,7 @@
 // Guarantee: a scoped view reads through a jail, and searches an index, in which the other notes don't exist.
 
 import type { Clock } from '../lib/clock.ts';
+import { leadsOut } from './leads-out.ts';
 import { resolveLink } from './links.ts';
 import type { MemoryRoot, WriteOptions } from './memory-root.ts';
 import type { NoteIndex } from './note-index.ts';
@@ -83,6 +84,7 @@ export function createRootView(parts: RootParts, scope: PathScope | null): Memor
     removeDirectory: (path, options) => writer.removeDirectory(path, bounded(options)),
     rename: (from, to, options) => writer.rename(from, to, bounded(options)),
     search: (query, limit) => search.search(query, limit),
+    leadsOut: (path, access) => leadsOut(parts.jail, scope, path, access),
     revision() {
       jail.refresh();
       return revision.value;

@@ -15,6 +15,7 @@ import type {
   AskAgentRequest,
   HttpPorts,
   LimitedFacts,
+  PathRefusedFacts,
   RequestFacts,
   ToolCallFacts,
 } from '../../src/http/ports.ts';
@@ -54,6 +55,7 @@ export interface Harness extends AsyncDisposable {
   limited: LimitedFacts[];
   requests: RequestFacts[];
   toolCalls: ToolCallFacts[];
+  pathRefusals: PathRefusedFacts[];
   /** Switches of the daemon's state. */
   state: {
     auditWorks: 'yes' | 'no' | 'intent-only';
@@ -119,6 +121,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const limited: LimitedFacts[] = [];
   const requests: RequestFacts[] = [];
   const toolCalls: ToolCallFacts[] = [];
+  const pathRefusals: PathRefusedFacts[] = [];
   const keys = new Map<string, Principal>();
   const state: Harness['state'] = { auditWorks: 'yes', ready: true, draining: false, health: {} };
   const unavailable = (): AppError =>
@@ -161,6 +164,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     onRequest: (facts) => requests.push(facts),
     onMcpMessage: () => {},
     onToolCall: (facts) => toolCalls.push(facts),
+    onPathRefused: (facts) => pathRefusals.push(facts),
     logger: silentLogger,
     clock: systemClock,
     tracer: noTracer,
@@ -201,6 +205,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     limited,
     requests,
     toolCalls,
+    pathRefusals,
     state,
     ports,
     keyOf,

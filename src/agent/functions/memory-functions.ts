@@ -7,7 +7,7 @@ import type { MemoryRoot } from '../../memory/memory-root.ts';
 import { GuestError, type OnCall } from '../../sandbox/sandbox.ts';
 import { asRefusal } from './fatal-error.ts';
 import { createFileOperations } from './file-operations.ts';
-import { RunNotes } from './run-notes.ts';
+import { RunNotes, type PathRefusal } from './run-notes.ts';
 
 export interface MemoryFunctionsOptions {
   root: MemoryRoot;
@@ -16,6 +16,8 @@ export interface MemoryFunctionsOptions {
   record(operation: NoteOperation): Promise<void>;
   /** The whole text of each note that the run sees, or sees a part of. */
   onText?(text: string): void;
+  /** A path was asked for that this caller may not have. */
+  onRefused?(refusal: PathRefusal): void;
   /** Most hits that `search_memory` gives. */
   searchLimit?: number;
 }

@@ -2,11 +2,21 @@
 // Guarantee: no effect without its record; no note that the run has not read or made is replaced whole.
 import type { NoteOperation } from '../../audit/audit-log.ts';
 import type { Scope } from '../../auth/principal.ts';
-import { AppError } from '../../lib/app-error.ts';
+import { AppError, type ErrorCode } from '../../lib/app-error.ts';
 import type { DirectoryEntry, EntryStat, MemoryRoot, SearchHit, WriteOptions } from '../../memory/memory-root.ts';
 
 /** Where Python code sees the memory root. */
 const GUEST_ROOT = '/memory';
+/** Where every run looks first, because it was trained to: no sign of anything. */
+const FIRST_LOOK = 'user.md';
+
+/** A path that this caller may not have, whatever the code was told. */
+export interface PathRefusal {
+  path: string;
+  code: ErrorCode;
+  /** Out of the root or of the caller's paths; else the root is not to be written. */
+  leadsOut: boolean;
+}
 
 export interface RunNotesOptions {
   root: MemoryRoot;
@@ -15,6 +25,8 @@ export interface RunNotesOptions {
   record(operation: NoteOperation): Promise<void>;
   /** The whole text of each note that the run sees, or sees a part of: what a part means may stand elsewhere in it. */
   onText?(text: string): void;
+  /** After its record `note.refused`. */
+  onRefused?(refusal: PathRefusal): void;
 }
 
 export class RunNotes {
@@ -23,6 +35,7 @@ export class RunNotes {
   readonly #record: RunNotesOptions['record'];
   readonly #onText: (text: string) => void;
   readonly #isWatched: boolean;
+  readonly #onRefused: (refusal: PathRefusal) => void;
   /** Version of each note as the run knows it. */
   readonly #known = new Map<string, string>();
   readonly #read = new Set<string>();
@@ -34,6 +47,7 @@ export class RunNotes {
     this.#record = options.record;
     this.#onText = (text) => options.onText?.(text);
     this.#isWatched = options.onText !== undefined;
+    this.#onRefused = (refusal) => options.onRefused?.(refusal);
   }
 
   counts(): { notesRead: number; notesWritten: number } {
@@ -53,8 +67,7 @@ export class RunNotes {
   }
 
   async readText(path: string): Promise<string> {
-    await this.#begin('note.read', path);
-    const note = this.#root.readNote(path);
+    const note = await this.#look('note.read', path, () => this.#root.readNote(path));
     this.#learn(path, note.version);
     this.#onText(note.text);
     return note.text;
@@ -77,13 +90,11 @@ export class RunNotes {
   }
 
   async stat(path: string): Promise<EntryStat | null> {
-    await this.#begin('note.stat', path);
-    return this.#root.stat(path);
+    return this.#look('note.stat', path, () => this.#root.stat(path));
   }
 
   async list(path: string): Promise<DirectoryEntry[]> {
-    await this.#begin('note.list', path);
-    return this.#root.listDirectory(path);
+    return this.#look('note.list', path, () => this.#root.listDirectory(path));
   }
 
   async tree(): Promise<string> {
@@ -92,8 +103,7 @@ export class RunNotes {
   }
 
   async sizeBytes(path: string): Promise<number> {
-    await this.#begin('note.stat', path);
-    return this.#root.sizeBytes(path);
+    return this.#look('note.stat', path, () => this.#root.sizeBytes(path));
   }
 
   async search(query: string, limit: number): Promise<SearchHit[]> {
@@ -170,7 +180,8 @@ export class RunNotes {
 
   async rename(from: string, to: string): Promise<void> {
     this.needScope('memory:write');
-    await this.#attempt(to, (options) => this.#root.rename(from, to, options));
+    const wrong = this.#root.leadsOut(from, 'write') ? from : to;
+    await this.#attempt(wrong, (options) => this.#root.rename(from, to, options));
     const version = this.#known.get(from);
     this.#known.delete(from);
     if (version !== undefined) this.#known.set(to, version);
@@ -182,9 +193,30 @@ export class RunNotes {
     try {
       return await write({ beforeEffect: (operation) => this.#record(operation) });
     } catch (error) {
-      if (isRefusedWrite(error)) await this.#record({ operation: 'note.refused', path });
+      const leadsOut = codeOf(error) === 'PATH_REFUSED' || this.#root.leadsOut(path, 'write');
+      if (leadsOut || codeOf(error) === 'PERMISSION_DENIED') await this.#refused('write', path, error, leadsOut);
       throw error;
     }
+  }
+
+  /** A look that leads out of what this caller may see has a second record: that nothing was seen. */
+  async #look<Found>(operation: string, path: string, find: () => Found): Promise<Found> {
+    await this.#begin(operation, path);
+    let found: Found;
+    try {
+      found = find();
+    } catch (error) {
+      if (this.#root.leadsOut(path, 'read')) await this.#refused('read', path, error);
+      throw error;
+    }
+    if (found === null && this.#root.leadsOut(path, 'read')) await this.#refused('read', path, null);
+    return found;
+  }
+
+  async #refused(access: 'read' | 'write', path: string, error: unknown, leadsOut = true): Promise<void> {
+    await this.#record({ operation: 'note.refused', path });
+    if (access === 'read' && path === FIRST_LOOK) return;
+    this.#onRefused({ path, code: codeOf(error) ?? 'NOT_FOUND', leadsOut });
   }
 
   async #begin(operation: string, path: string | undefined): Promise<void> {
@@ -198,6 +230,6 @@ export class RunNotes {
   }
 }
 
-function isRefusedWrite(error: unknown): boolean {
-  return error instanceof AppError && (error.code === 'PERMISSION_DENIED' || error.code === 'PATH_REFUSED');
+function codeOf(error: unknown): ErrorCode | undefined {
+  return error instanceof AppError ? error.code : undefined;
 }

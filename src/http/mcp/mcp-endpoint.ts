@@ -59,6 +59,7 @@ export function createMcpEndpoint(ports: HttpPorts, callers: CallerWatch, option
       rootOf: (p) => ports.rootOf(p),
       askAgent: (r) => ports.askAgent(r),
       onToolCall: (f) => ports.onToolCall(f),
+      onPathRefused: (f) => ports.onPathRefused(f),
       cancellations,
       callers,
     },

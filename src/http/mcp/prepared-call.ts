@@ -16,7 +16,7 @@ export interface JsonRpcCall {
 export type PreparedCall =
   | { kind: 'tool'; tool: RegisteredTool; bound: BoundTool; audit: AuditCall; startedMs: number }
   | { kind: 'refused-input'; tool: RegisteredTool; error: AppError; startedMs: number }
-  | { kind: 'resource'; audit: AuditCall; startedMs: number };
+  | { kind: 'resource'; path?: string; audit: AuditCall; startedMs: number };
 
 type PreparePorts = Pick<HttpPorts, 'audit' | 'clock'>;
 
@@ -83,6 +83,7 @@ export async function prepareCall(
     if (path === undefined) return undefined;
     return {
       kind: 'resource',
+      path,
       audit: await begin('resource.read', { uri: call.params['uri'] }, [{ operation: 'note.read', path }]),
       startedMs,
     };

@@ -82,18 +82,23 @@ export function readNoteResource(root: MemoryRoot, uri: string): ReadResourceRes
 export async function runResource<Result>(
   prepared: PreparedCall | undefined,
   caller: Caller,
-  ports: Pick<HttpPorts, 'rootOf' | 'clock'>,
+  ports: Pick<HttpPorts, 'rootOf' | 'clock' | 'onPathRefused'>,
   read: (root: MemoryRoot) => Result,
 ): Promise<Result> {
   if (prepared?.kind !== 'resource')
     throw new ProtocolError(ProtocolErrorCode.InternalError, 'The call was not audited');
   const durationMs = (): number => ports.clock.monotonicMs() - prepared.startedMs;
+  let root: MemoryRoot | undefined;
   let result: Result;
   try {
-    result = read(ports.rootOf(caller.principal));
+    root = ports.rootOf(caller.principal);
+    result = read(root);
   } catch (error) {
     const code = error instanceof ProtocolError ? 'NOT_FOUND' : toAppError(error).code;
-    await prepared.audit.finish({ outcome: 'error', code, durationMs: durationMs() });
+    const { principal, requestId } = caller;
+    const isOut = prepared.path !== undefined && root?.leadsOut(prepared.path, 'read') === true;
+    await prepared.audit.finish({ outcome: isOut ? 'denied' : 'error', code, durationMs: durationMs() });
+    if (isOut) ports.onPathRefused({ principal, requestId, method: 'resources/read', code });
     throw asProtocolError(error);
   }
   try {

@@ -3,6 +3,7 @@ import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server
 import { RunError } from '../../agent/run-error.ts';
 import type { UsageDelta } from '../../audit/audit-log.ts';
 import { AppError, toAppError } from '../../lib/app-error.ts';
+import type { MemoryRoot } from '../../memory/memory-root.ts';
 import type { HttpPorts, ToolCallFacts } from '../ports.ts';
 import type { Caller } from './caller.ts';
 import type { PreparedCall } from './prepared-call.ts';
@@ -37,7 +38,7 @@ function successResult(reply: ToolReply): CallToolResult {
 }
 
 export type RunToolPorts = RunSignalPorts &
-  Pick<HttpPorts, 'rootOf' | 'askAgent' | 'onToolCall' | 'clock' | 'logger' | 'tracer'>;
+  Pick<HttpPorts, 'rootOf' | 'askAgent' | 'onToolCall' | 'onPathRefused' | 'clock' | 'logger' | 'tracer'>;
 
 export function runTool(
   prepared: PreparedCall & { kind: 'tool' | 'refused-input' },
@@ -87,7 +88,10 @@ async function runPrepared(
   const known =
     outcome.error === undefined
       ? facts('ok')
-      : facts(failureOf(outcome.error, outcome.isCancelled), outcome.error.code);
+      : {
+          ...facts(failureOf(outcome.error, outcome.isCancelled), outcome.error.code),
+          leadsOut: outcome.leadsOut,
+        };
   try {
     await prepared.audit.finish({
       outcome: known.outcome,
@@ -120,7 +124,7 @@ function spentBy(error: AppError | undefined): Omit<UsageDelta, 'tool'> {
 
 type Attempt =
   | { reply: ToolReply; error?: never; isCancelled: false }
-  | { reply?: never; error: AppError; isCancelled: boolean };
+  | { reply?: never; error: AppError; leadsOut: boolean; isCancelled: boolean };
 
 async function attempt(
   prepared: PreparedCall & { kind: 'tool' },
@@ -134,11 +138,13 @@ async function attempt(
   using progress = startProgress(context, (error) =>
     ports.logger.debug({ err: error, requestId: caller.requestId }, 'progress not delivered'),
   );
+  let root: MemoryRoot | undefined;
   try {
+    root = ports.rootOf(caller.principal);
     const reply = await bound.run({
       principal: caller.principal,
       requestId: caller.requestId,
-      root: ports.rootOf(caller.principal),
+      root,
       audit,
       signal,
       progress: (message) => progress.report(message),
@@ -152,6 +158,8 @@ async function attempt(
         : toAppError(error);
     if (appError.code === 'INTERNAL')
       ports.logger.error({ err: error, requestId: caller.requestId, tool: tool.name }, 'tool failed');
-    return { error: appError, isCancelled: appError.code === 'CANCELLED' };
+    const access = tool.scope === 'memory:write' ? 'write' : 'read';
+    const leadsOut = bound.path !== undefined && root?.leadsOut(bound.path, access) === true;
+    return { error: appError, leadsOut, isCancelled: appError.code === 'CANCELLED' };
   }
 }

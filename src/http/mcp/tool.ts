@@ -36,6 +36,8 @@ export interface ToolSpec<Input extends z.ZodObject> {
   scope: Scope;
   /** Long tools answer as a stream from the first byte and can be cancelled by a second request. */
   isLong?: boolean;
+  /** The note it is about, as the caller named it. */
+  path?(input: z.infer<Input>): string;
   /** Note operations that are certain before it runs; they are recorded with the intent. */
   operations?(input: z.infer<Input>): NoteOperation[];
   run(context: ToolContext, input: z.infer<Input>): ToolReply | Promise<ToolReply>;
@@ -44,6 +46,7 @@ export interface ToolSpec<Input extends z.ZodObject> {
 /** A tool with checked arguments, ready to be audited and run. */
 export interface BoundTool {
   readonly operations: NoteOperation[];
+  readonly path: string | undefined;
   run(context: ToolContext): ToolReply | Promise<ToolReply>;
 }
 
@@ -73,7 +76,11 @@ export function defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input>): Re
     bind(input) {
       const parsed = spec.input.safeParse(input ?? {});
       if (!parsed.success) throw invalidInput(spec.name, parsed.error);
-      return { operations: spec.operations?.(parsed.data) ?? [], run: (context) => spec.run(context, parsed.data) };
+      return {
+        operations: spec.operations?.(parsed.data) ?? [],
+        path: spec.path?.(parsed.data),
+        run: (context) => spec.run(context, parsed.data),
+      };
     },
   };
 }

@@ -78,6 +78,7 @@ async function startProduct(directory: string, name: string): Promise<{ port: nu
       isDraining: () => false,
       onRequest: (facts) => metrics.httpRequest(facts),
       onMcpMessage: (facts) => metrics.mcpRequest(facts),
+      onPathRefused: () => undefined,
       onToolCall: ({ code: _code, ...facts }) => events.toolEnded(facts),
       logger,
       clock: systemClock,

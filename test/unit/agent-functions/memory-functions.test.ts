@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import { test } from 'node:test';
 import { createMemoryFunctions, type MemoryFunctions } from '../../../src/agent/functions/memory-functions.ts';
+import type { PathRefusal } from '../../../src/agent/functions/run-notes.ts';
 import type { NoteOperation } from '../../../src/audit/audit-log.ts';
 import type { Scope } from '../../../src/auth/principal.ts';
 import { AppError } from '../../../src/lib/app-error.ts';
@@ -14,6 +15,7 @@ interface Bench extends AsyncDisposable {
   memory: TestRoot;
   functions: MemoryFunctions;
   operations: NoteOperation[];
+  refusals: PathRefusal[];
   call(name: string, ...args: unknown[]): Promise<unknown>;
 }
 
@@ -30,6 +32,7 @@ function setUp(
 ): Bench {
   const memory = openTestRoot({ notes: options.notes ?? VAULT });
   const operations: NoteOperation[] = [];
+  const refusals: PathRefusal[] = [];
   const functions = createMemoryFunctions({
     root: memory.root.scopedTo(options.paths ?? {}),
     scopes: new Set(options.scopes ?? ['memory:read', 'memory:write']),
@@ -37,12 +40,14 @@ function setUp(
       await options.record?.();
       operations.push(operation);
     },
+    onRefused: (refusal) => refusals.push(refusal),
     ...(options.onText !== undefined && { onText: options.onText }),
   });
   return {
     memory,
     functions,
     operations,
+    refusals,
     call: (name, ...args) => functions.onCall(name, args, {}),
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
   };
@@ -222,4 +227,47 @@ test('a write outside the caller’s paths is refused in the way of each functio
   assert.deepEqual(refused, ['secret/x.md', 'user.md', 'user.md', 'secret', 'secret/x.md']);
   assert.deepEqual(readVault(bench.memory.directory), VAULT);
   assert.equal(await call('create_file', 'entities/eve.md', 'x'), true);
+});
+
+test('code that asks for a path outside its root or its paths is told of, and recorded as refused', async () => {
+  const notes = { ...VAULT, 'secret/x.md': 'x' };
+  await using bench = setUp({ notes, paths: { readPaths: ['entities/'], writePaths: ['entities/'] } });
+  const { call, operations, refusals } = bench;
+  // What every run does first says nothing.
+  assert.equal(await call('check_if_file_exists', 'user.md'), false);
+  assert.deepEqual(refusals.splice(0), []);
+  const out: [string, string[], string, string][] = [
+    ['check_if_file_exists', ['secret/x.md'], 'secret/x.md', 'NOT_FOUND'],
+    ['read_file', ['secret/x.md'], 'secret/x.md', 'NOT_FOUND'],
+    ['read_file', ['secret/no such.md'], 'secret/no such.md', 'NOT_FOUND'],
+    ['read_file', ['../../etc/passwd'], '../../etc/passwd', 'PATH_REFUSED'],
+    ['go_to_link', ['[[secret/x]]'], 'secret/x.md', 'NOT_FOUND'],
+    ['fs.read', ['/etc/passwd'], '/etc/passwd', 'PATH_REFUSED'],
+    ['fs.list', ['secret'], 'secret', 'NOT_FOUND'],
+    ['get_size', ['secret/x.md'], 'secret/x.md', 'NOT_FOUND'],
+    ['create_file', ['secret/y.md', 'y'], 'secret/y.md', 'PERMISSION_DENIED'],
+    ['update_file', ['../y.md', 'x', 'y'], '../y.md', 'PATH_REFUSED'],
+    ['delete_file', ['secret/x.md'], 'secret/x.md', 'PERMISSION_DENIED'],
+    ['fs.write', ['/etc/x', 'y'], '/etc/x', 'PATH_REFUSED'],
+  ];
+  for (const [name, args, path, code] of out) {
+    operations.length = 0;
+    await call(name, ...args).catch((error: unknown) => assert.equal((error as Error).name, 'GuestError', name));
+    assert.deepEqual(refusals.splice(0), [{ path, code, leadsOut: true }], name);
+    assert.deepEqual(operations.at(-1), { operation: 'note.refused', path }, name);
+  }
+  for (const path of ['entities/bob.md', 'entities/no such.md', 'entities']) {
+    await call('check_if_file_exists', path);
+    await call('read_file', path);
+  }
+  assert.deepEqual(refusals, [], 'what is missing or no file inside its paths is no refusal');
+});
+
+test('a refusal whose record cannot be written ends the run', async () => {
+  let left = 1;
+  const record = (): Promise<void> =>
+    left-- > 0 ? Promise.resolve() : Promise.reject(new AppError('AUDIT_UNAVAILABLE', 'The disk is full'));
+  await using bench = setUp({ record, paths: { readPaths: ['entities/'] } });
+  await assert.rejects(bench.call('read_file', 'secret/x.md'), { name: 'AppError', code: 'AUDIT_UNAVAILABLE' });
+  assert.deepEqual(bench.refusals, []);
 });

@@ -175,3 +175,28 @@ async function refusesEveryWrite(root: MemoryRoot, path: string): Promise<void> 
   await assert.rejects(root.removeDirectory(path), denied, path);
   await assert.rejects(root.rename(path, 'projects/moved.md'), denied, path);
 }
+
+test('who watches refusals hears whether a path leads out, by its words or by where its link leads', async () => {
+  await using opened = openTestRoot({ notes: NOTES });
+  symlinkSync('../secret', join(opened.directory, 'projects/door'));
+  symlinkSync('/etc', join(opened.directory, 'projects/etc'));
+  const root = opened.root.scopedTo({ readPaths: ['projects/'], writePaths: ['projects/ark.md'] });
+  for (const path of [
+    'user.md',
+    'nothing.md',
+    '../x',
+    '/etc/passwd',
+    'projects/door/vault.md',
+    'projects/etc/passwd',
+  ]) {
+    assert.equal(root.leadsOut(path, 'read'), true, path);
+    assert.equal(root.leadsOut(path, 'write'), true, path);
+  }
+  assert.equal(root.leadsOut('projects/dove.md', 'write'), true);
+  for (const path of ['', 'projects', 'projects/ark.md', 'projects/nothing/x.md', 'projects/ark.md/x']) {
+    assert.equal(root.leadsOut(path, 'read'), false, path);
+  }
+  assert.equal(root.leadsOut('projects/ark.md', 'write'), false);
+  assert.equal(opened.root.leadsOut('secret/vault.md', 'write'), false);
+  assert.equal(opened.root.leadsOut('../x', 'read'), true);
+});

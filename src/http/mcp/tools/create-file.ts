@@ -22,6 +22,7 @@ export const createFileTool = defineTool({
   output: z.object({ path: z.string(), url: z.string(), version: z.string(), created: z.boolean() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   scope: 'memory:write',
+  path: ({ path }) => path,
   async run(context, { path, content, expected_version: expectedVersion }) {
     const { version, created } = await context.root.writeNote(path, content, {
       expectedVersion: expectedVersion ?? null,

@@ -14,6 +14,7 @@ export const deleteFileTool = defineTool({
   output: z.object({ path: z.string(), deleted: z.boolean() }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   scope: 'memory:write',
+  path: ({ path }) => path,
   async run(context, { path, expected_version: expectedVersion }) {
     await context.root.deleteNote(path, {
       ...(expectedVersion !== undefined && { expectedVersion }),

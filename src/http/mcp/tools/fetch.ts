@@ -19,6 +19,7 @@ export const fetchTool = defineTool({
   }),
   annotations: { readOnlyHint: true, openWorldHint: false },
   scope: 'memory:read',
+  path: ({ id }) => pathOfId(id),
   operations: ({ id }) => [{ operation: 'note.read', path: pathOfId(id) }],
   run(context, { id }) {
     const note = context.root.readNote(pathOfId(id));

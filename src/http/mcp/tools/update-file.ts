@@ -18,6 +18,7 @@ export const updateFileTool = defineTool({
   output: z.object({ path: z.string(), url: z.string(), version: z.string() }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   scope: 'memory:write',
+  path: ({ path }) => path,
   async run(context, { path, old_content: oldContent, new_content: newContent, expected_version: expectedVersion }) {
     const { version } = await context.root.replaceInNote(path, oldContent, newContent, {
       ...(expectedVersion !== undefined && { expectedVersion }),
