@@ -1,6 +1,8 @@
 // A real daemon, real HTTP and the command line: what a key opened ends when the operator revokes the key, lets it expire or gives it
 // other rights; the operator's own streams go on.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { callTool } from '../helpers/call-tool.ts';
 import { modernCall } from '../helpers/http-harness.ts';
@@ -66,13 +68,44 @@ test('what a key opened ends with the key', { timeout: 120_000 }, async () => {
   await cli(daemon, 'keys', 'revoke', stolen.id);
   await until('every stream of the key has ended', () => streams.every(({ hasEnded }) => hasEnded));
 
-  const expires = await makeKey(daemon, 'admin:read', '--kind', 'admin', '--expires', '3s');
+  const expires = await makeKey(daemon, 'admin:read', '--kind', 'admin');
   const feed = await open(`${daemon.opsUrl}/admin/v1/events`, expires.key);
+  await cli(daemon, 'keys', 'set', expires.id, '--expires', '1s');
   await until('the feed of the key that expires has ended', () => feed.hasEnded);
 
   const before = own.text.length;
   await until('the operator’s own feed goes on', () => own.text.length > before);
   own.leave();
+});
+
+test('a question to a model that takes its time ends with its key', { timeout: 120_000 }, async () => {
+  let asked = 0;
+  let left = 0;
+  const model = createServer((request, response) => {
+    if (request.method !== 'POST') return void response.end('{"data":[{"id":"slow"}]}');
+    asked += 1;
+    response.on('close', () => void (left += 1));
+  });
+  await new Promise<void>((resolve) => void model.listen(0, '127.0.0.1', resolve));
+  try {
+    const baseUrl = `http://127.0.0.1:${(model.address() as AddressInfo).port}/v1`;
+    await using daemon = await startDaemon({ env: { MEM_AGENT_MODEL_BASE_URL: baseUrl } });
+    const key = await makeKey(daemon, 'agent,memory:read,memory:write');
+    const answer = callTool({ url: daemon.url, key: key.key }, 'use_memory_agent', { question: 'Who am I?' });
+    await until('the model is asked', () => asked > 0);
+    await cli(daemon, 'keys', 'revoke', key.id);
+    assert.equal((await answer).code, 'CANCELLED');
+    await until('the model is left alone', () => left === asked);
+    const records = await cli<{ kind: string; actorId: string; outcome: string | null }[]>(daemon, 'audit', 'tail');
+    const outcomes = records.filter(({ kind, actorId }) => kind === 'outcome' && actorId === key.id);
+    assert.deepEqual(
+      outcomes.map(({ outcome }) => outcome),
+      ['cancelled'],
+    );
+  } finally {
+    model.closeAllConnections();
+    model.close();
+  }
 });
 
 test('nothing is told of notes outside the paths that a key has now', { timeout: 120_000 }, async () => {

@@ -51,7 +51,7 @@ export function createEventsRoutes(ports: AdminPorts): AdminApp {
       description:
         'Each event is named and holds JSON. `status`: state and components, when they change. `runs`: the questions in flight, when they change. `figures`: the running minute, and who runs and waits now, each second.',
       ...read,
-      responses: streams('text/event-stream', 'Open until the client or the daemon goes'),
+      responses: streams('text/event-stream', 'Open until the client, its key or the daemon goes'),
     }),
     (c) => {
       const running = requireRunning(ports);

@@ -14,7 +14,7 @@ export function createLeasesRoutes(ports: AdminPorts): AdminApp {
       path: '/leases',
       summary: 'Keep the daemon while attached',
       ...needs('admin:read'),
-      responses: streams('application/x-ndjson', 'Open until the client or the daemon goes'),
+      responses: streams('application/x-ndjson', 'Open until the client, its key or the daemon goes'),
     }),
     (c) => {
       const { leases } = requireRunning(ports);

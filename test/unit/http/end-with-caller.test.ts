@@ -89,7 +89,7 @@ for (const [what, end] of Object.entries(ENDS)) {
 }
 
 test('streams end with their token', LIMIT, async () => {
-  const exp = Math.floor(Date.now() / 1000) + 2;
+  const exp = Math.floor(Date.now() / 1000) + 4;
   const token = await world.tokenOf({ name: 'kim', shows: 'token', scopes: SCOPES }, { exp });
   const [feed, news] = [await events(token), await listen(token)];
   await Promise.all([feed.ended, news.ended]);
@@ -234,6 +234,20 @@ test('a session of 2025 ends with its key, its stream with the rights it was ope
   await again.ended;
   harness.ports.principalOf = () => principalOf(['memory:read']);
   await until('its place is free', async () => (await openSession(harness, other)).status === 200);
+});
+
+test('a question in a session of 2025 ends with its key as well', LIMIT, async () => {
+  await using one = await startWithKey(principalOf(['agent']), { legacySessions: {} });
+  const { harness } = one;
+  const { id } = await openSession(harness, 'one');
+  const params = { name: 'use_memory_agent', arguments: { question: 'whales?' } };
+  const call = { jsonrpc: '2.0', id: 2, method: 'tools/call', params };
+  const response = await harness.post(call, { key: 'one', headers: { 'mcp-session-id': id } });
+  await until('the question runs', () => one.asked.length === 1);
+  one.now = undefined;
+  await response.text();
+  await until('its end is in the audit', () => harness.audit[0]?.outcome !== undefined);
+  assert.equal(harness.audit[0]?.outcome?.outcome, 'cancelled');
 });
 
 test('news in a session go to who may read notes, by the rights its stream was opened with', LIMIT, async () => {
