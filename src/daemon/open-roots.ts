@@ -71,7 +71,7 @@ export function openRoots({ config, indexDatabase, clock, onEvent }: RootsOption
     const other = others.get(root);
     if (other !== undefined || root === 'default') return other;
     throw new AppError('FORBIDDEN', `There is no memory root "${root}" any more`, {
-      hint: `Add it to memory.roots, or give the key one of ${names.join(', ')}: mem-agent keys set ID --root NAME`,
+      hint: 'Add it to memory.roots, or give the key another (mem-agent roots list): mem-agent keys set ID --root NAME',
     });
   }
 

@@ -19,7 +19,9 @@ import { bodyLimit } from './middleware/body-limit.ts';
 import { clientAddress, parseTrustedProxies } from './middleware/client-address.ts';
 import { jsonContentType } from './middleware/content-type.ts';
 import { endWithCaller } from './middleware/end-with-caller.ts';
+import { headRequests } from './middleware/head-requests.ts';
 import { hostGuard } from './middleware/host.ts';
+import { methodNotAllowed } from './middleware/method-not-allowed.ts';
 import { observe } from './middleware/observe.ts';
 import { originGuard } from './middleware/origin.ts';
 import { requestId } from './middleware/request-id.ts';
@@ -66,6 +68,11 @@ const EXPOSED_HEADERS = [
 const WELCOME = (version: string): string =>
   `mem-agent ${version}\n\n/         in a browser: the operator's page (sign in with: mem-agent dashboard)\n/livez    the process runs\n/readyz   it takes requests\n/health   every component\n/metrics  for Prometheus\n/admin/v1 the admin API (key with admin:read or admin:write)\n`;
 
+function whereToLook(listener: ListenerName, path: string): string {
+  if (listener !== 'http' && path.startsWith('/admin/v1/')) return 'See /admin/v1/openapi.json';
+  return listener === 'ops' ? 'See / for what is' : 'MCP is at /mcp';
+}
+
 /** `adminApp` checks the scopes of its own routes; here it only gets a caller. */
 export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, adminApp?: Hono<HttpEnv>): HttpApps {
   const callers = createCallerWatch({ clock: ports.clock, principalOf: (id) => ports.principalOf(id) });
@@ -78,7 +85,7 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
       c.set('protectedResource', options.protectedResource);
       await next();
     });
-    app.use(requestId(), secureHeaders(), clientAddress(isTrustedProxy), observe(listener, ports));
+    app.use(requestId(), secureHeaders(), clientAddress(isTrustedProxy), observe(listener, ports), headRequests());
     if (listener !== 'admin') app.use(hostGuard(options.allowedHosts), originGuard(options.allowedOrigins));
     if (listener === 'http' && options.allowedOrigins.length > 0) {
       app.use(
@@ -91,13 +98,13 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
         }),
       );
     }
-    app.use(jsonContentType(), bodyLimit(options.maxBodyBytes));
+    app.use(methodNotAllowed(app), jsonContentType(), bodyLimit(options.maxBodyBytes));
     app.onError((error, c) =>
       answerError(error, c, (appError, id) => ports.logger.error({ err: appError, requestId: id }, 'request failed')),
     );
     app.notFound((c) =>
       problemResponse(
-        new AppError('NOT_FOUND', 'Nothing is served at this path', { hint: 'MCP is at /mcp' }),
+        new AppError('NOT_FOUND', 'Nothing is served at this path', { hint: whereToLook(listener, c.req.path) }),
         c.get('requestId'),
       ),
     );

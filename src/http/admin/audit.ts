@@ -108,7 +108,7 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
     async (c) => c.json(await ports.audit.verify(), 200),
   );
 
-  const question = z.object({
+  const question = z.strictObject({
     /** Kept outside, as they were printed. */
     checkpoints: z.array(z.string().max(1000)).max(1000).default([]),
     /** Kept outside, as PEM or as in a checkpoint. */

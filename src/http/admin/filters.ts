@@ -60,7 +60,7 @@ export function createFiltersRoutes(ports: AdminPorts): AdminApp {
     },
   );
 
-  const body = z.object({ text: z.string().max(256 * 1024) });
+  const body = z.strictObject({ text: z.string().max(256 * 1024) });
   app.openapi(
     createRoute({
       method: 'put',

@@ -89,7 +89,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
     },
   );
 
-  const createBody = z.object({
+  const createBody = z.strictObject({
     name: z.string().trim().min(1).max(100).openapi({ example: 'claude laptop' }),
     kind: z.enum(KEY_KINDS).optional(),
     /** Left out: what a key of this kind usually has. */
@@ -134,7 +134,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
   );
 
   const changeBody = z
-    .object({
+    .strictObject({
       name: z.string().trim().min(1).max(100).optional(),
       scopes: z.array(scope).min(1).optional(),
       root: z.string().min(1).max(64).optional(),
@@ -215,7 +215,7 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
     },
   );
 
-  const rotateBody = z.object({ overlap: duration.default('24h') });
+  const rotateBody = z.strictObject({ overlap: duration.default('24h') });
   app.openapi(
     createRoute({
       method: 'post',

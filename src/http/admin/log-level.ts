@@ -26,7 +26,10 @@ export function createLogLevelRoutes(ports: AdminPorts): AdminApp {
       summary: 'Log more or less, until the next reload or start',
       ...needs('admin:write'),
       request: {
-        body: { required: true, content: { 'application/json': { schema: z.object({ level: z.enum(LOG_LEVELS) }) } } },
+        body: {
+          required: true,
+          content: { 'application/json': { schema: z.strictObject({ level: z.enum(LOG_LEVELS) }) } },
+        },
       },
       responses: answers(answer, 'The new level'),
     }),

@@ -60,7 +60,7 @@ export function createModelsRoutes(ports: AdminPorts): AdminApp {
     },
   );
 
-  const testBody = z.object({ name: z.string().min(1).max(200).optional() });
+  const testBody = z.strictObject({ name: z.string().min(1).max(200).optional() });
   app.openapi(
     createRoute({
       method: 'post',

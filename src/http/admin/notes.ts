@@ -6,6 +6,7 @@ import { AppError } from '../../lib/app-error.ts';
 import type { MemoryRoot } from '../../memory/memory-root.ts';
 import { answers, createAdminRouter, isoTime, needs, type AdminApp } from './admin-route.ts';
 import type { AdminPorts } from './admin-ports.ts';
+import { toolRefusal } from '../tool-refusal.ts';
 import { audited } from './audited.ts';
 import { pageFrom, pageOf, pageQuery } from './paging.ts';
 
@@ -44,7 +45,7 @@ export function createNotesRoutes(ports: AdminPorts): AdminApp {
         args: { prefix },
         operations: [{ operation: 'note.list', path: prefix }],
         effect: async () => {
-          const root = await rootFor(ports, c.get('principal'), name);
+          const root = await rootFor(ports, c.get('principal'), name, 'list_files');
           const notes = root.listNotes().filter(({ path }) => path.startsWith(prefix));
           return pageFrom(notes, wanted, ({ path }) => path);
         },
@@ -73,7 +74,7 @@ export function createNotesRoutes(ports: AdminPorts): AdminApp {
         action: 'notes.read',
         root: name,
         operations: [{ operation: 'note.read', path }],
-        effect: async () => (await rootFor(ports, c.get('principal'), name)).readNote(path),
+        effect: async () => (await rootFor(ports, c.get('principal'), name, 'fetch')).readNote(path),
       });
       c.header('etag', `"${note.version}"`);
       return c.json({ ...note, modifiedAt: new Date(modifiedAtMs).toISOString() }, 200);
@@ -102,7 +103,7 @@ export function createNotesRoutes(ports: AdminPorts): AdminApp {
         root: name,
         args: { q },
         operations: [{ operation: 'note.search' }],
-        effect: async () => (await rootFor(ports, c.get('principal'), name)).search(q, limit),
+        effect: async () => (await rootFor(ports, c.get('principal'), name, 'search')).search(q, limit),
       });
       return c.json({ items, nextCursor: null }, 200);
     },
@@ -110,8 +111,10 @@ export function createNotesRoutes(ports: AdminPorts): AdminApp {
   return app;
 }
 
-/** As the paths of the key let it be seen. A root of others is for who could make a key for it anyway: the owner of the socket, or admin:write. */
-async function rootFor(ports: AdminPorts, principal: Principal, name: string): Promise<MemoryRoot> {
+/** As the paths of the key let it be seen, and only where its list of tools has the `tool` that shows the same. A root of others is for who could make a key for it anyway: the owner of the socket, or admin:write. */
+async function rootFor(ports: AdminPorts, principal: Principal, name: string, tool: string): Promise<MemoryRoot> {
+  const elsewhere = toolRefusal(principal, tool);
+  if (elsewhere !== null) throw elsewhere;
   if (name !== principal.root && !principal.scopes.has('admin:write')) {
     throw new AppError('FORBIDDEN', `This key may read the notes of ${principal.root} only`, {
       hint: 'Use a key of that root, or one with admin:write',

@@ -4,6 +4,7 @@ import type { Principal, Scope } from '../../auth/principal.ts';
 import { AppError, toAppError } from '../../lib/app-error.ts';
 import type { HttpPorts } from '../ports.ts';
 import type { JsonRpcCall } from './prepared-call.ts';
+import { toolRefusal } from '../tool-refusal.ts';
 import { requiredScope } from './scope-check.ts';
 import type { RegisteredTool } from './tool.ts';
 
@@ -13,12 +14,16 @@ export interface CallRefusal {
   scope?: Scope;
 }
 
-/** Resources show what these tools show: a list of tools that leaves them out closes them as well. */
+/** Resources show what these tools show: the list of tools and the limits of a key hold for both. */
 const TOOL_OF_METHOD: ReadonlyMap<string, string> = new Map([
   ['resources/list', 'list_files'],
   ['resources/read', 'fetch'],
   ['resources/subscribe', 'fetch'],
 ]);
+
+export function toolOfMethod(method: string): string | undefined {
+  return TOOL_OF_METHOD.get(method);
+}
 
 export function callRefusal(
   call: JsonRpcCall,
@@ -34,14 +39,8 @@ export function callRefusal(
     });
     return { error, scope };
   }
-  const name = tool?.name ?? TOOL_OF_METHOD.get(call.method) ?? 'fetch';
-  const { tools } = principal.policy ?? {};
-  if (tools?.includes(name) === false) {
-    const error = new AppError('FORBIDDEN', `This key may not call ${name}`, {
-      hint: `It may call ${tools.join(', ') || 'no tool'}; allow more with: mem-agent keys set ID --tool ${name}`,
-    });
-    return { error };
-  }
+  const unlisted = toolRefusal(principal, tool?.name ?? toolOfMethod(call.method) ?? 'fetch');
+  if (unlisted !== null) return { error: unlisted };
   try {
     ports.rootOf(principal);
     return null;

@@ -13,7 +13,7 @@ import { jsonRpcErrorResponse, type JsonRpcId } from '../errors.ts';
 import { scopeChallenge } from '../middleware/bearer-challenge.ts';
 import { toolCallRefusal } from '../middleware/rate-limit.ts';
 import type { HttpPorts } from '../ports.ts';
-import { callRefusal } from './call-refusal.ts';
+import { callRefusal, toolOfMethod } from './call-refusal.ts';
 import { CallerAuth, type Caller } from './caller.ts';
 import { createCancellations } from './cancellations.ts';
 import { withCode } from './coded-refusal.ts';
@@ -112,7 +112,8 @@ export function createMcpEndpoint(ports: HttpPorts, callers: CallerWatch, option
       const headers = scope === undefined ? {} : { 'www-authenticate': scopeChallenge(c, [scope]) };
       return jsonRpcErrorResponse(error, call.id, { headers });
     }
-    const limited = tool === undefined ? null : await toolCallRefusal(c, ports, tool.name);
+    const counted = tool?.name ?? toolOfMethod(call.method);
+    const limited = counted === undefined ? null : await toolCallRefusal(c, ports, counted);
     if (limited !== null) return jsonRpcErrorResponse(limited, call.id);
     // Told now, while it can still be an HTTP status: a long tool answers as a stream from its first byte.
     const full = tool?.isLong === true ? ports.agentRefusal(caller.principal) : null;
