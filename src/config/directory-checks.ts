@@ -57,10 +57,19 @@ function checkOwn({ key, label, directory }: NamedDirectory, values: Values): Cr
 function checkApart(root: NamedDirectory, others: readonly NamedDirectory[]): CrossProblem[] {
   return others.flatMap((other) => {
     const isSame = root.directory === other.directory;
-    if (!isSame && !isInside(root.directory, other.directory) && !isInside(other.directory, root.directory)) return [];
+    if (!meet(root.directory, other.directory)) return [];
     const message = `${root.label} (${root.directory}) and ${other.label} (${other.directory}) ${isSame ? 'are one directory' : 'lie inside one another'}`;
     return [{ key: 'memory.roots', message, fix: 'Give each memory root a directory of its own' }];
   });
+}
+
+/** Whether two directories are one, or lie inside one another. */
+export function directoriesMeet(one: string, other: string): boolean {
+  return meet(resolveReal(one), resolveReal(other));
+}
+
+function meet(one: string, other: string): boolean {
+  return isInside(one, other) || isInside(other, one);
 }
 
 function realDirectory(values: Values, key: string): string {

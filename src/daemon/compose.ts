@@ -48,6 +48,7 @@ import { describeStatus } from './status-line.ts';
 import { openUpkeep } from './open-upkeep.ts';
 import { openStoreParts, type StoreParts } from './store-parts.ts';
 import { createRefusedCalls } from '../usage/refused-calls.ts';
+import { tidyIndex } from './tidy-index.ts';
 import { readVersion } from './version.ts';
 
 export interface Daemon extends AsyncDisposable {
@@ -149,6 +150,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       },
     }),
   );
+
+  tidyIndex(indexStore.db, roots.names, logger);
 
   // The agent: who answers, where its Python runs, and the loop between them.
   const sandbox = stack.use(

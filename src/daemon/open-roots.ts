@@ -2,6 +2,7 @@
 // index. Guarantee: a caller gets the root of its key as its policy lets it see it, or an error that says there is none.
 import type { Principal } from '../auth/principal.ts';
 import type { Config } from '../config/config.ts';
+import { directoriesMeet } from '../config/directory-checks.ts';
 import { parseRootEntries } from '../config/root-entry.ts';
 import { AppError } from '../lib/app-error.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -54,7 +55,8 @@ export function openRoots({ config, indexDatabase, clock, onEvent }: RootsOption
   const others = new Map<string, MemoryRoot>();
   stack.defer(() => others.forEach((root) => void root[Symbol.asyncDispose]()));
   const readOnlyNames = new Set<string>();
-  for (const { name, path, maxRootBytes, maxFileBytes, isReadOnly } of parseRootEntries(memory.roots)) {
+  const entries = parseRootEntries(memory.roots);
+  for (const { name, path, maxRootBytes, maxFileBytes, isReadOnly } of entries) {
     const root = open(name, {
       directory: path,
       isReadOnly,
@@ -75,6 +77,15 @@ export function openRoots({ config, indexDatabase, clock, onEvent }: RootsOption
     });
   }
 
+  /** What the configuration no longer names stays open until the restart, with a write lock of its own. */
+  function refuseOpenDirectory(directory: string): void {
+    const name = entries.find(({ path }) => directoriesMeet(path, directory))?.name;
+    if (name === undefined) return;
+    throw new AppError('MEMORY_UNAVAILABLE', `memory.dir can't be ${directory} yet: the memory root ${name} is there`, {
+      hint: 'Restart mem-agent: it closes that root, and then opens what is configured',
+    });
+  }
+
   stack.move();
   return {
     names,
@@ -90,7 +101,10 @@ export function openRoots({ config, indexDatabase, clock, onEvent }: RootsOption
     start() {
       for (const root of [current.root, ...others.values()]) root.start();
     },
-    moveDefaultTo: (directory) => current.moveTo(directory),
+    async moveDefaultTo(directory) {
+      refuseOpenDirectory(directory);
+      return await current.moveTo(directory);
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all([current, ...others.values()].map((root) => root[Symbol.asyncDispose]()));
     },

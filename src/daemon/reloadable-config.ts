@@ -29,7 +29,10 @@ export interface ReloadableConfig {
   pendingRestart(): readonly string[];
   /** Why the last reload was refused; empty once one went through. */
   readonly problem: string;
-  /** `around` is called with the effect, once what is wrong in itself has been refused: for its audit record. */
+  /**
+   * `needRestart` names all that differs from what runs. `around` is called with the effect, once what is wrong in itself has
+   * been refused: for its audit record.
+   */
   reload(load: () => LoadedConfig, around?: Around): Promise<ConfigDiff>;
   setLogLevel(level: string): void;
 }
@@ -50,13 +53,16 @@ export function createReloadableConfig(
     events.logLevelChanged({ from, to: level, principal });
   }
 
+  const pendingRestart = (): string[] => diffConfig(initial, loaded).needRestart;
+
   async function reload(load: () => LoadedConfig, around: Around): Promise<ConfigDiff> {
     notify?.reloading('reads its configuration again');
     try {
       // The same signal follows a log rotation: whatever becomes of the configuration, no line may go to the old file.
       logger.reopen();
       const next = load();
-      const diff = diffConfig(loaded, next);
+      // All that waits, not only what this reload found: a second look must not say that nothing does.
+      const diff = { applied: diffConfig(loaded, next).applied, needRestart: diffConfig(initial, next).needRestart };
       await around(async () => {
         await apply(next.config);
         loaded = next;
@@ -70,7 +76,7 @@ export function createReloadableConfig(
       problem = toAppError(error).userMessage;
       throw error;
     } finally {
-      notify?.ready(problem === '' ? 'configuration reloaded' : `configuration not reloaded: ${problem}`);
+      notify?.ready(problem === '' ? doneText(pendingRestart()) : `configuration not reloaded: ${problem}`);
     }
   }
 
@@ -82,7 +88,7 @@ export function createReloadableConfig(
       return loaded.config;
     },
     filters: () => filters(),
-    pendingRestart: () => diffConfig(initial, loaded).needRestart,
+    pendingRestart,
     get problem() {
       return problem;
     },
@@ -100,4 +106,8 @@ export function createReloadableConfig(
       changeLevel(level, 'admin');
     },
   };
+}
+
+function doneText(waiting: readonly string[]): string {
+  return `configuration reloaded${waiting.length === 0 ? '' : `, a restart is needed for ${waiting.join(', ')}`}`;
 }

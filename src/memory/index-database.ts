@@ -48,9 +48,26 @@ export function dropOtherTables(db: IndexHandle, name: string, directory: string
     .prepare<[string, string], string>('SELECT prefix FROM memory_roots WHERE name = ? AND directory <> ?')
     .pluck()
     .all(name, directory);
-  if (others.length === 0) return;
+  dropTables(db, others);
+}
+
+/** Drops the indexes of roots that have none of these names any more, and returns theirs. */
+export function dropRemovedRoots(db: IndexHandle, names: readonly string[]): string[] {
+  const removed = db
+    .prepare<[], { prefix: string; name: string }>('SELECT prefix, name FROM memory_roots')
+    .all()
+    .filter(({ name }) => !names.includes(name));
+  dropTables(
+    db,
+    removed.map(({ prefix }) => prefix),
+  );
+  return [...new Set(removed.map(({ name }) => name))];
+}
+
+function dropTables(db: IndexHandle, prefixes: readonly string[]): void {
+  if (prefixes.length === 0) return;
   db.transaction(() => {
-    for (const prefix of others) {
+    for (const prefix of prefixes) {
       for (const table of ['notes', 'forward', 'words']) db.exec(`DROP TABLE IF EXISTS ${prefix}_${table}`);
       db.prepare('DELETE FROM memory_roots WHERE prefix = ?').run(prefix);
     }

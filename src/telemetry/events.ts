@@ -165,7 +165,8 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       logger.warn(event, 'SQLite was busy');
     },
     configReloaded(event) {
-      logger.info(event, 'configuration reloaded');
+      if (event.needsRestart.length === 0) logger.info(event, 'configuration reloaded');
+      else logger.warn(event, 'configuration reloaded, a restart is needed for what needsRestart names');
     },
     logLevelChanged(event) {
       logger.warn(event, 'log level changed');
