@@ -1,14 +1,15 @@
-// Failed logins, summed up by address and minute, so that an attacker can't fill the audit: one row each, written when
-// the minute is over. What could not be written is kept for the next try; memory is bounded.
+// Failed logins, summed up by address (IPv6: by /64) and minute, so that an attacker can't fill the audit: one row each, written
+// when the minute is over. What could not be written is kept for the next try; memory is bounded.
 
 import type { Clock } from '../lib/clock.ts';
+import { addressBlock } from './address-block.ts';
 import type { JwtFailure } from './jwt-verifier.ts';
 import type { KeyFailure } from './open-key-store.ts';
 
 export type AuthFailure = KeyFailure | JwtFailure;
 
 export interface LoginFailureRow {
-  /** `other` once more addresses than `maxAddresses` came within a minute. */
+  /** Of IPv6 the /64 that one party holds; `other` once more addresses than `maxAddresses` came within a minute. */
   address: string;
   minuteStartMs: number;
   count: number;
@@ -43,7 +44,7 @@ export function createLoginFailureLog(options: LoginFailureLogOptions): LoginFai
 
   function note(address: string, failure: AuthFailure): void {
     const minuteStartMs = Math.floor(clock.nowMs() / MINUTE_MS) * MINUTE_MS;
-    const row = rowFor(address, minuteStartMs);
+    const row = rowFor(addressBlock(address), minuteStartMs);
     row.count += 1;
     row.reasons[failure] = (row.reasons[failure] ?? 0) + 1;
     timer ??= setInterval(() => void writeRows(false), options.checkIntervalMs ?? 5000).unref();

@@ -232,11 +232,16 @@ export function createKeysRoutes(ports: AdminPorts): AdminApp {
       const created = await audited(c, ports, {
         action: 'key.rotate',
         args: { id, overlap },
-        effect: () => inTurn(() => ports.keys.rotate(id, { overlapMs })),
-        change: (key) => ({ operation: 'key.rotate', path: id, before: id, after: key.id }),
-        undo: (key) => ports.keys.revoke(key.id),
+        effect: () =>
+          inTurn(async () => ({ before: findKey(ports, id), key: await ports.keys.rotate(id, { overlapMs }) })),
+        change: ({ key }) => ({ operation: 'key.rotate', path: id, before: id, after: key.id }),
+        async undo({ before, key }) {
+          await ports.keys.revoke(key.id);
+          // Its end was brought forward: without this nobody would have a key that works.
+          await ports.keys.change(id, { expiresAtMs: before.expiresAtMs });
+        },
       });
-      return c.json(publicCreatedKey(created), 200);
+      return c.json(publicCreatedKey(created.key), 200);
     },
   );
   return app;

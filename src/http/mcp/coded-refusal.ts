@@ -7,6 +7,7 @@ const HINTS: ReadonlyMap<unknown, string> = new Map([
   [-32600, 'Send one JSON-RPC 2.0 message: jsonrpc "2.0", an id, a method, and params as an object'],
   [-32601, 'See server/discover or initialize for what is served'],
   [-32602, 'See tools/list for what each tool takes; the MCP headers must say what the body says'],
+  [-32001, 'Begin anew: send initialize without Mcp-Session-Id'],
   [-32000, 'Send Accept: application/json, text/event-stream, and an MCP-Protocol-Version that is named here'],
 ]);
 const OTHER_HINT = 'Headers and body must name the same method and protocol revision; see server/discover';

@@ -1,6 +1,6 @@
 // Stateful 2025 sessions, off unless `http.legacy_sessions` is set. A session belongs to the key that opened it: with any
-// other key, or unknown, it is 404. Idle ones end, their number is bounded, and all end with their key and with the daemon. News go
-// by what the caller that opened the session's stream may read, and only while it may.
+// other key, or unknown, it is 404. Idle ones end, their number is bounded and shared fairly among keys, and all end with their key
+// and with the daemon. News go by what the caller that opened the session's stream may read, and only while it may.
 import { randomUUID } from 'node:crypto';
 import {
   isInitializeRequest,
@@ -67,6 +67,14 @@ export function createLegacySessions(
     sessions.get(id)?.stopFollowing();
     sessions.delete(id);
   };
+  /** Of who has most, and at least two more than the newcomer would have without: the one longest unused. */
+  const makeRoomFor = async (newcomer: string): Promise<void> => {
+    const byPrincipal = Map.groupBy(sessions, ([, { principalId }]) => principalId);
+    const [most] = [...byPrincipal.values()].toSorted((one, other) => other.length - one.length);
+    if (most === undefined || most.length < (byPrincipal.get(newcomer)?.length ?? 0) + 2) return;
+    const [longest] = most.toSorted(([, one], [, other]) => one.lastUsedMs - other.lastUsedMs);
+    if (longest !== undefined) await end(...longest);
+  };
   const reaper = setInterval(
     () => {
       const limitMs = clock.monotonicMs() - idleMs;
@@ -77,6 +85,7 @@ export function createLegacySessions(
   reaper.unref();
 
   const open = async (request: Request, body: unknown, auth: CallerAuth): Promise<Response> => {
+    if (sessions.size >= maxSessions) await makeRoomFor(auth.clientId);
     if (sessions.size >= maxSessions) {
       const error = new AppError('QUEUE_FULL', 'Too many MCP sessions are open', {
         hint: 'Close a client, or try again later',

@@ -175,8 +175,11 @@ export function createMcpEndpoint(ports: HttpPorts, callers: CallerWatch, option
         if (sessions !== undefined && request.method === 'GET' && ports.isDraining()) return refuseToBegin(null);
         if (sessions !== undefined && (request.method === 'GET' || request.method === 'DELETE'))
           return withCode(await sessions.handle(request, undefined, new CallerAuth(caller)));
-        const error = new AppError('UNSUPPORTED', 'Only POST is served here', { hint: 'POST one JSON-RPC message' });
-        const refusal = jsonRpcErrorResponse(error, null, { code: -32000, headers: { allow: 'POST' } });
+        const error = new AppError('UNSUPPORTED', 'This method is not served here', {
+          hint: 'POST one JSON-RPC message',
+        });
+        const allow = sessions === undefined ? 'POST' : 'GET, POST, DELETE';
+        const refusal = jsonRpcErrorResponse(error, null, { code: -32000, headers: { allow } });
         return new Response(refusal.body, { status: 405, headers: refusal.headers });
       }
       const parsed = parseBody(await request.text());

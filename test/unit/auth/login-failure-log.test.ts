@@ -43,6 +43,21 @@ describe('login failure log', () => {
     ]);
   });
 
+  test('all addresses of one IPv6 customer are one row', async () => {
+    await using log = create();
+    for (let i = 0; i < 300; i += 1) log.note(`2001:db8:1:2::${i.toString(16)}`, 'missing');
+    log.note('2001:db8:1:3::1', 'missing');
+    nowMs += 60_000;
+    await log.flush();
+    assert.deepEqual(
+      rows.map(({ address, count }) => [address, count]),
+      [
+        ['2001:db8:1:2::/64', 300],
+        ['2001:db8:1:3::/64', 1],
+      ],
+    );
+  });
+
   test('what could not be written is written later, summed with what came since', async () => {
     await using log = create();
     log.note('a', 'unknown');

@@ -146,6 +146,15 @@ test('a change of a key is audited, and taken back when its outcome cannot be re
   assert.equal(fake.keys.get('k_1')?.cloudConsent, true);
 });
 
+test('a rotation whose outcome cannot be recorded leaves the old key as it was, and no new one', async () => {
+  const fake = createFakePorts();
+  const app = appFor(fake.ports, ['admin:read', 'admin:write']);
+  await app.request('/keys', post({ name: 'n' }));
+  fake.audit.failFinish = true;
+  assert.equal((await app.request('/keys/k_1/rotate', post({ overlap: '0' }))).status, 503);
+  assert.deepEqual([fake.keys.get('k_1')?.expiresAtMs, fake.keys.get('k_2')?.state], [null, 'revoked']);
+});
+
 test('a policy is stored and replaced as a whole; unknown tools and roots are refused with the known ones', async () => {
   const fake = createFakePorts();
   const app = appFor(fake.ports, ['admin:read', 'admin:write']);

@@ -139,6 +139,8 @@ export function createFakePorts(
       },
       async rotate(id, { overlapMs }) {
         events.push(`rotate ${id} ${overlapMs}`);
+        const old = keys.get(id);
+        if (old !== undefined) keys.set(id, { ...old, expiresAtMs: 1_000_000 + overlapMs });
         const created = await create({ name: 'n', scopes: ['agent'] });
         return { ...created, rotatedFrom: id };
       },

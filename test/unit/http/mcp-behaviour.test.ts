@@ -367,6 +367,44 @@ test('a session belongs to its key: another key and an unknown id are 404', asyn
   assert.equal((await harness.post(initialize)).status, 429);
 });
 
+test('who opens sessions without end keeps nobody else out; what is unknown says how to begin anew', async () => {
+  await using harness = await startHarness({ apps: { legacySessions: { maxSessions: 4 } } });
+  const initialize = legacyCall('initialize', {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 't', version: '1' },
+  });
+  const open = async (key: string): Promise<[number, string]> => {
+    const answer = await harness.post(initialize, { key });
+    await answer.text();
+    return [answer.status, answer.headers.get('mcp-session-id') ?? ''];
+  };
+  const list = legacyCall('tools/list', {}, 2);
+  const statusOf = async (key: string, id: string): Promise<number> => {
+    const answer = await harness.post(list, { key, headers: { 'mcp-session-id': id } });
+    await answer.text();
+    return answer.status;
+  };
+  const [greedy, modest, third] = [harness.keyOf('metrics'), harness.keyOf('agent'), harness.keyOf('memory:read')];
+  const ids: string[] = [];
+  for (let i = 0; i < 4; i += 1) ids.push((await open(greedy))[1]);
+  assert.equal(await statusOf(greedy, ids[0] ?? ''), 200);
+  assert.equal((await open(greedy))[0], 429, 'it has its share and more');
+  assert.equal((await open(modest))[0], 200);
+  // The one longest unused made room, not the one in use.
+  assert.deepEqual([await statusOf(greedy, ids[1] ?? ''), await statusOf(greedy, ids[0] ?? '')], [404, 200]);
+  assert.equal((await open(modest))[0], 200);
+  assert.equal((await open(third))[0], 200);
+  assert.equal((await open(modest))[0], 429, 'as many as others have');
+  const unknown = await harness.post(list, { headers: { 'mcp-session-id': 'nope' } });
+  assert.match(await unknown.text(), /Begin anew/);
+  const put = await fetch(harness.url, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${harness.keyOf('agent')}`, 'content-type': 'application/json' },
+  });
+  assert.deepEqual([put.status, put.headers.get('allow')], [405, 'GET, POST, DELETE']);
+});
+
 test('while it drains, a call on a connection that is still open is answered; a stream without an end is not begun', async () => {
   await using harness = await startHarness();
   harness.state.draining = true;
