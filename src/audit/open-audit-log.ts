@@ -26,6 +26,9 @@ import type { PruneRequest, PruneResult } from './prune-audit.ts';
 import { verifyAuditChain } from './verify-audit-chain.ts';
 import type { AuditVerification, VerifyQuestion } from './verify-audit-chain.ts';
 
+/** Longer than any path that leads to a note. */
+const MAX_PATH_CHARS = 4096;
+
 /** Satisfied by `createUsageRecorder` of `usage/`; runs inside the outcome's transaction. */
 export type RecordUsage = (entry: {
   timeMs: number;
@@ -232,7 +235,7 @@ export function openAuditLog(options: AuditLogOptions): OpenAuditLog {
 function operationFields(call: CallFields, timeMs: number, operation: NoteOperation): AuditFields {
   return fields(call, 'operation', timeMs, {
     operation: operation.operation.toWellFormed(),
-    path: wellFormed(operation.path),
+    path: shown(operation.path),
     before: wellFormed(operation.before),
     after: wellFormed(operation.after),
   });
@@ -263,6 +266,11 @@ function fields(call: CallFields, kind: AuditKind, timeMs: number, detail: Detai
     code: detail.code ?? null,
     durationMs: detail.durationMs ?? null,
   };
+}
+
+/** A path that no note can have is cut: whoever asks for it must not fill the audit. */
+function shown(path: string | undefined): string | null {
+  return wellFormed(path !== undefined && path.length > MAX_PATH_CHARS ? `${path.slice(0, MAX_PATH_CHARS)}…` : path);
 }
 
 /** A lone surrogate would be stored as another character than the one that was hashed. */

@@ -28,7 +28,8 @@ export interface LoginFailureLogOptions {
 }
 
 export interface LoginFailureLog extends AsyncDisposable {
-  note(address: string, failure: AuthFailure): void;
+  /** True when the same was noted within this minute. */
+  note(address: string, failure: AuthFailure): boolean;
   /** Writes all minutes that are over. */
   flush(): Promise<void>;
 }
@@ -42,12 +43,14 @@ export function createLoginFailureLog(options: LoginFailureLogOptions): LoginFai
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
 
-  function note(address: string, failure: AuthFailure): void {
+  function note(address: string, failure: AuthFailure): boolean {
     const minuteStartMs = Math.floor(clock.nowMs() / MINUTE_MS) * MINUTE_MS;
     const row = rowFor(addressBlock(address), minuteStartMs);
     row.count += 1;
-    row.reasons[failure] = (row.reasons[failure] ?? 0) + 1;
+    const before = row.reasons[failure] ?? 0;
+    row.reasons[failure] = before + 1;
     timer ??= setInterval(() => void writeRows(false), options.checkIntervalMs ?? 5000).unref();
+    return before > 0;
   }
 
   function rowFor(address: string, minuteStartMs: number): LoginFailureRow {

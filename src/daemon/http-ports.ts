@@ -84,8 +84,8 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
       });
     },
     onAuthFailure(address, reason) {
-      events.authFailed({ reason, address, transport: 'http' });
-      security.failures.note(address, reason);
+      const isRepeat = security.failures.note(address, reason);
+      events.authFailed({ reason, address, transport: 'http', isRepeat });
     },
     async askAgent({ onProgress, ...request }) {
       await input.catchUp();

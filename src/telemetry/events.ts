@@ -55,7 +55,13 @@ export interface Events {
   auditCheckpoint(event: { checkpoint: string; seq: number }): void;
   auditPruned(event: { removed: number; archive: string }): void;
   auditChainChecked(event: { valid: boolean; records: number; reason?: string }): void;
-  authFailed(event: { reason: string; address: string; transport: string }): void;
+  authFailed(event: {
+    reason: string;
+    address: string;
+    transport: string;
+    /** As in `securityEvent`. */
+    isRepeat: boolean;
+  }): void;
   securityEvent(event: {
     event: SecurityEventName;
     /** Counted, but no line of its own in an ordinary log: whoever repeats it must not fill the disk. */
@@ -146,11 +152,14 @@ export function createEvents(logger: Logger, metrics: Metrics): Events {
       const securityId = SECURITY_EVENTS.chain_broken.id;
       logger.error({ ...event, securityId, messageId: MESSAGE_ID.chainBroken }, 'audit chain verified');
     },
-    authFailed(event) {
+    authFailed({ isRepeat, ...event }) {
       metrics.authFailure(event.reason);
       metrics.securityEvent('auth_failed');
       const securityId = SECURITY_EVENTS.auth_failed.id;
-      logger.warn({ ...event, securityId, messageId: MESSAGE_ID.authFail }, 'request refused for its key');
+      logger[isRepeat ? 'debug' : 'warn'](
+        { ...event, securityId, messageId: MESSAGE_ID.authFail },
+        'request refused for its key',
+      );
     },
     securityEvent({ event, isRepeat, details, ...facts }) {
       metrics.securityEvent(event);

@@ -2,7 +2,8 @@
 // knows, and the side doors of what its key may not do.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { callTool, postJson } from '../helpers/call-tool.ts';
+import { callTool } from '../helpers/call-tool.ts';
+import { MODERN_META } from '../helpers/http-harness.ts';
 import { startDaemon, type DaemonProcess } from '../helpers/start-daemon.ts';
 import { until } from '../helpers/until.ts';
 
@@ -25,9 +26,37 @@ function admin(method: string, path: string, body?: object, key = daemon.keys.ad
 }
 
 async function makeKey(body: object): Promise<string> {
+  return (await newKey(body)).key;
+}
+
+async function newKey(body: object): Promise<{ id: string; key: string }> {
   const answer = await admin('POST', '/keys', body);
   assert.equal(answer.status, 200);
-  return ((await answer.json()) as { key: string }).key;
+  return (await answer.json()) as { id: string; key: string };
+}
+
+function call(key: string, method: string, params: object, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(daemon.url, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...headers,
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+  });
+}
+
+async function statusOf(answer: Promise<Response>): Promise<number> {
+  const { status, body } = await answer;
+  await body?.cancel();
+  return status;
+}
+
+async function auditOf(actor: string): Promise<Record<'kind' | 'action' | 'outcome' | 'path', string | null>[]> {
+  const answer = await admin('GET', `/audit?limit=1000&actor=${actor}`);
+  return ((await answer.json()) as { items: Awaited<ReturnType<typeof auditOf>> }).items;
 }
 
 const attached = async (): Promise<number> =>
@@ -92,11 +121,63 @@ test('a list of tools closes the notes of the admin API too, as it closes the re
 test('a limit of a tool counts the resources that show the same', async () => {
   const key = await makeKey({ name: 'few', policy: { limits: { toolCallsPerMinute: { fetch: 2, list_files: 1 } } } });
   const target = { url: daemon.url, key };
-  const statusOf = async (method: string, params: object): Promise<number> =>
-    (await postJson(target, JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))).status;
+  const ask = (method: string, params: object): Promise<number> => statusOf(call(key, method, params));
   assert.ok((await callTool(target, 'fetch', { id: 'user.md' })).ok);
   const read = { uri: 'memory:///user.md' };
-  assert.deepEqual([await statusOf('resources/read', read), await statusOf('resources/read', read)], [200, 429]);
+  assert.deepEqual([await ask('resources/read', read), await ask('resources/read', read)], [200, 429]);
   assert.equal((await callTool(target, 'fetch', { id: 'user.md' })).code, 'RATE_LIMITED');
-  assert.deepEqual([await statusOf('resources/list', {}), await statusOf('resources/list', {})], [200, 429]);
+  assert.deepEqual([await ask('resources/list', {}), await ask('resources/list', {})], [200, 429]);
+});
+
+test('what no note can be called costs neither the audit nor the memory its length', async () => {
+  const { id, key } = await newKey({ name: 'long', scopes: ['memory:read'] });
+  const uri = `memory:///${'x'.repeat(1_000_000)}`;
+  assert.equal(await statusOf(call(key, 'resources/read', { uri })), 200);
+  assert.deepEqual(await auditOf(id), [], 'nothing was looked for');
+  const listen = (resourceSubscriptions: string[]): Promise<number> =>
+    statusOf(
+      call(
+        key,
+        'subscriptions/listen',
+        { notifications: { resourceSubscriptions }, _meta: MODERN_META },
+        { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'subscriptions/listen' },
+      ),
+    );
+  assert.equal(await listen([uri]), 400);
+  assert.equal(await listen(Array.from({ length: 257 }, (_, i) => `memory:///${i}.md`)), 400);
+  assert.equal(await listen(['memory:///user.md']), 200);
+});
+
+test('requests without a key write a line of the log for the first of a minute, not for each', async () => {
+  const lines = (): number => daemon.stderr().split('request refused for its key').length;
+  const before = lines();
+  for (let i = 0; i < 60; i += 1) assert.equal(await statusOf(fetch(daemon.url, { method: 'GET' })), 401);
+  const metrics = await (await fetch(`${daemon.opsUrl}/metrics`)).text();
+  assert.ok(Number(/memagent_auth_failures_total\{reason="missing"\} (\d+)/.exec(metrics)?.[1]) >= 60);
+  // A minute may end meanwhile.
+  assert.ok(lines() - before <= 2, `${lines() - before} lines`);
+});
+
+test('usage says what the audit says: also of resources, and of calls that the protocol refused', async () => {
+  const { id, key } = await newKey({ name: 'counted' });
+  const wrongHeaders = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'search' };
+  const fetched = { name: 'fetch', arguments: { id: 'user.md' }, _meta: MODERN_META };
+  const statuses = [
+    await statusOf(call(key, 'tools/call', { name: 'fetch', arguments: { id: 'user.md' } })),
+    await statusOf(call(key, 'tools/call', fetched, wrongHeaders)),
+    await statusOf(call(key, 'resources/list', {})),
+    await statusOf(call(key, 'resources/read', { uri: 'memory:///user.md' })),
+    await statusOf(call(key, 'resources/read', { uri: 'memory:///none.md' })),
+  ];
+  assert.deepEqual(statuses, [200, 400, 200, 200, 200]);
+  await until('the outcomes', async () => (await auditOf(id)).filter(({ kind }) => kind === 'outcome').length === 5);
+  const { rows } = (await (await admin('GET', '/usage?by=key,tool')).json()) as {
+    rows: { group: string; calls: number; errors: number; notesRead: number }[];
+  };
+  const own = rows.filter(({ group }) => group.startsWith(id));
+  const used = own.map(({ group, calls, errors, notesRead }) => [group.split(' / ')[1], calls, errors, notesRead]);
+  assert.deepEqual(used, [
+    ['resource', 3, 1, 1],
+    ['fetch', 2, 1, 1],
+  ]);
 });

@@ -29,6 +29,7 @@ import {
   type JsonRpcCall,
   type PreparedCall,
 } from './prepared-call.ts';
+import { refuseLargeSubscription } from './subscription-bounds.ts';
 import type { RegisteredTool } from './tool.ts';
 import { TOOLS_BY_NAME } from './tool-table.ts';
 
@@ -123,6 +124,7 @@ export function createMcpEndpoint(ports: HttpPorts, callers: CallerWatch, option
     }
     let prepared: PreparedCall | undefined;
     try {
+      refuseLargeSubscription(call);
       prepared = await prepareCall(call, tool, caller, ports);
     } catch (error) {
       return jsonRpcErrorResponse(toAppError(error), call.id);

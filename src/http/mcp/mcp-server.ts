@@ -17,6 +17,7 @@ import { SERVER_INSTRUCTIONS } from './instructions.ts';
 import { getPrompt, PROMPTS } from './prompts.ts';
 import { asProtocolError, listNoteResources, NOTE_TEMPLATE, readNoteResource, runResource } from './resources.ts';
 import { runTool, type RunToolPorts } from './run-tool.ts';
+import { MAX_SUBSCRIPTIONS } from './subscription-bounds.ts';
 import { ALL_TOOLS } from './tool-table.ts';
 
 /** `modern` is 2026-07-28; `session` keeps a 2025 client connected; `stateless` answers one 2025 request. */
@@ -29,7 +30,6 @@ export interface McpServerFactoryOptions {
 
 export type BuildMcpServer = (mode: ServingMode, subscriptions?: Set<string>) => Server;
 
-const MAX_SUBSCRIPTIONS_PER_SESSION = 256;
 const CACHE_FIXED: CacheHint = { ttlMs: 300_000, cacheScope: 'private' };
 const CACHE_NOTES: CacheHint = { ttlMs: 0, cacheScope: 'private' };
 
@@ -104,7 +104,7 @@ export function createMcpServerFactory(ports: RunToolPorts, options: McpServerFa
       const auth = callerAuthOf(context.http?.authInfo);
       const prepared = auth.takePrepared();
       if (prepared === undefined) throw new ResourceNotFoundError(request.params.uri);
-      return runResource(prepared, auth.caller, ports, (root) => readNoteResource(root, request.params.uri));
+      return runResource(prepared, auth.caller, ports, (root) => readNoteResource(root, request.params.uri), 1);
     });
     if (subscriptions !== undefined) serveSubscriptions(server, subscriptions);
     extra?.install(server);
@@ -114,10 +114,10 @@ export function createMcpServerFactory(ports: RunToolPorts, options: McpServerFa
 
 function serveSubscriptions(server: Server, subscriptions: Set<string>): void {
   server.setRequestHandler('resources/subscribe', (request) => {
-    if (subscriptions.size >= MAX_SUBSCRIPTIONS_PER_SESSION && !subscriptions.has(request.params.uri)) {
+    if (subscriptions.size >= MAX_SUBSCRIPTIONS && !subscriptions.has(request.params.uri)) {
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,
-        `A session may follow ${MAX_SUBSCRIPTIONS_PER_SESSION} resources; unsubscribe from one first`,
+        `A session may follow ${MAX_SUBSCRIPTIONS} resources; unsubscribe from one first`,
       );
     }
     subscriptions.add(request.params.uri);

@@ -2,6 +2,9 @@
 
 const PREFIX = 'memory:///';
 
+/** Of the longest path that is looked at at all, every byte of it percent-encoded. */
+export const MAX_URI_CHARS = PREFIX.length + 3 * 4096;
+
 export const NOTE_URI_TEMPLATE = 'memory:///{+path}';
 
 export function uriOfPath(path: string): string {
@@ -10,7 +13,7 @@ export function uriOfPath(path: string): string {
 
 /** The path, or undefined when it is not a URI of a note. Whether the path is inside the root is the path jail's question. */
 export function pathOfUri(uri: string): string | undefined {
-  if (!uri.startsWith(PREFIX)) return undefined;
+  if (!uri.startsWith(PREFIX) || uri.length > MAX_URI_CHARS) return undefined;
   try {
     return decodeURIComponent(uri.slice(PREFIX.length));
   } catch (error) {

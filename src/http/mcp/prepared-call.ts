@@ -98,5 +98,6 @@ export async function abandonCall(prepared: PreparedCall, ports: PreparePorts): 
     outcome: 'error',
     code: 'INVALID_INPUT',
     durationMs: ports.clock.monotonicMs() - prepared.startedMs,
+    usage: { tool: prepared.kind === 'tool' ? prepared.tool.name : 'resource' },
   });
 }

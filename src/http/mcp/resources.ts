@@ -84,6 +84,7 @@ export async function runResource<Result>(
   caller: Caller,
   ports: Pick<HttpPorts, 'rootOf' | 'clock' | 'onPathRefused'>,
   read: (root: MemoryRoot) => Result,
+  notesRead = 0,
 ): Promise<Result> {
   if (prepared?.kind !== 'resource')
     throw new ProtocolError(ProtocolErrorCode.InternalError, 'The call was not audited');
@@ -97,12 +98,13 @@ export async function runResource<Result>(
     const code = error instanceof ProtocolError ? 'NOT_FOUND' : toAppError(error).code;
     const { principal, requestId } = caller;
     const isOut = prepared.path !== undefined && root?.leadsOut(prepared.path, 'read') === true;
-    await prepared.audit.finish({ outcome: isOut ? 'denied' : 'error', code, durationMs: durationMs() });
+    const outcome = isOut ? 'denied' : 'error';
+    await prepared.audit.finish({ outcome, code, durationMs: durationMs(), usage: { tool: 'resource' } });
     if (isOut) ports.onPathRefused({ principal, requestId, method: 'resources/read', code });
     throw asProtocolError(error);
   }
   try {
-    await prepared.audit.finish({ outcome: 'ok', durationMs: durationMs(), usage: { tool: 'resource', notesRead: 1 } });
+    await prepared.audit.finish({ outcome: 'ok', durationMs: durationMs(), usage: { tool: 'resource', notesRead } });
   } catch (error) {
     throw asProtocolError(error);
   }

@@ -159,6 +159,15 @@ describe('audit log', () => {
     assert.deepEqual(await fixture.audit.verify(), { ok: true, records: odd.length * 3 });
   });
 
+  test('a path that no note can have is kept as far as it tells something', async () => {
+    await using fixture = openAudit();
+    const call = await fixture.audit.begin(intent(), [{ operation: 'note.read', path: 'p'.repeat(1_000_000) }]);
+    await call.operation({ operation: 'note.stat', path: `${'q'.repeat(4095)}\u{1f600}` });
+    const paths = fixture.audit.tail({ limit: 2 }).map(({ path }) => path);
+    assert.deepEqual(paths, [`${'p'.repeat(4096)}…`, `${'q'.repeat(4095)}\ufffd…`]);
+    assert.equal((await fixture.audit.verify()).ok, true);
+  });
+
   test('tail and export page through everything', async () => {
     await using fixture = openAudit();
     await Promise.all(Array.from({ length: 250 }, (_, i) => auditedCall(fixture.audit, `${i}.md`)));

@@ -18,7 +18,7 @@ test('a refused key and a broken chain carry theirs; a chain that holds carries 
   const logger: Logger = { debug: note, info: note, warn: note, error: note, child: () => logger };
   using metrics = createMetrics({ buildInfo: { version: '0', commit: 'none', node: process.version } });
   const events = createEvents(logger, metrics);
-  events.authFailed({ reason: 'unknown', address: '127.0.0.1', transport: 'http' });
+  events.authFailed({ reason: 'unknown', address: '127.0.0.1', transport: 'http', isRepeat: false });
   events.auditChainChecked({ valid: false, records: 2, reason: 'record 2 was changed' });
   events.auditChainChecked({ valid: true, records: 2 });
   assert.deepEqual(seen, [MESSAGE_ID.authFail, MESSAGE_ID.chainBroken, undefined]);
