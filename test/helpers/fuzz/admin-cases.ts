@@ -124,12 +124,16 @@ function headers(): fc.Arbitrary<Record<string, string>> {
       },
       { requiredKeys: [] },
     )
+    .map(Object.entries<string>)
     .chain((all) =>
       // Most requests have none of them, so that they get past the guards.
       fc.oneof(
         { arbitrary: fc.constant({}), weight: 2 },
         {
-          arbitrary: fc.subarray(Object.entries(all), { maxLength: 2 }).map((some) => Object.fromEntries(some)),
+          // One record in 200,000 has less than two.
+          arbitrary: fc
+            .subarray(all, { maxLength: Math.min(2, all.length) })
+            .map((some): Record<string, string> => Object.fromEntries(some)),
           weight: 1,
         },
       ),
