@@ -111,6 +111,10 @@ export function createHttpPorts(input: HttpPortsInput): HttpPorts {
       const { root } = principal;
       security.log.report({ event: 'path_refused', actor, requestId, root, code, details: { method } });
     },
+    onAccessDenied({ principal, requestId, asked }) {
+      const actor = { kind: principal.kind, id: principal.id };
+      security.log.report({ event: 'access_denied', actor, requestId, code: 'FORBIDDEN', details: { asked } });
+    },
     onToolCall({ code, leadsOut, ...facts }) {
       if (code === 'VERSION_CONFLICT') metrics.writeConflict();
       const event = code === undefined ? undefined : leadsOut === true ? 'path_refused' : REFUSALS[code];

@@ -19,6 +19,7 @@ import { bodyLimit } from './middleware/body-limit.ts';
 import { clientAddress, parseTrustedProxies } from './middleware/client-address.ts';
 import { jsonContentType } from './middleware/content-type.ts';
 import { endWithCaller } from './middleware/end-with-caller.ts';
+import { deniedAccess } from './middleware/denied-access.ts';
 import { headRequests } from './middleware/head-requests.ts';
 import { hostGuard } from './middleware/host.ts';
 import { methodNotAllowed } from './middleware/method-not-allowed.ts';
@@ -124,6 +125,7 @@ export function createHttpApps(ports: HttpPorts, options: HttpAppsOptions, admin
   const sessions = createSessions(ports);
   const links = createSignInLinks(ports.clock);
   const ops = base('ops');
+  ops.use(deniedAccess(ports));
   ops.route('/', createDashboardApp({ ports, sessions, links, welcome: WELCOME(options.version) }));
   ops.get('/livez', (c) => c.text('ok'));
   ops.get('/readyz', (c) => {

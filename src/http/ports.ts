@@ -79,6 +79,14 @@ export interface LimitedFacts {
   requestId: string;
 }
 
+/** A caller that is known, and may not do what it asked for. */
+export interface AccessDeniedFacts {
+  principal: Principal;
+  requestId: string;
+  /** An MCP method, or the method and the pattern of a route: never what a client made up. */
+  asked: string;
+}
+
 /** The key is known and good, or why it is not (for the log and the aggregated audit; the client only hears 401). */
 export type KeyVerdict = Principal | { failure: AuthFailure };
 
@@ -107,6 +115,8 @@ export interface HttpPorts {
   onMcpMessage(facts: McpMessageFacts): void;
   onToolCall(facts: ToolCallFacts): void;
   onPathRefused(facts: PathRefusedFacts): void;
+  /** Not for tools, whose calls tell it themselves. */
+  onAccessDenied(facts: AccessDeniedFacts): void;
   logger: Logger;
   clock: Clock;
   tracer: Tracer;

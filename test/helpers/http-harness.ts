@@ -165,6 +165,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     onMcpMessage: () => {},
     onToolCall: (facts) => toolCalls.push(facts),
     onPathRefused: (facts) => pathRefusals.push(facts),
+    onAccessDenied: () => undefined,
     logger: silentLogger,
     clock: systemClock,
     tracer: noTracer,

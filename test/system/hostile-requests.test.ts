@@ -54,7 +54,7 @@ async function statusOf(answer: Promise<Response>): Promise<number> {
   return status;
 }
 
-async function auditOf(actor: string): Promise<Record<'kind' | 'action' | 'outcome' | 'path', string | null>[]> {
+async function auditOf(actor: string): Promise<Record<'kind' | 'action' | 'content', string | null>[]> {
   const answer = await admin('GET', `/audit?limit=1000&actor=${actor}`);
   return ((await answer.json()) as { items: Awaited<ReturnType<typeof auditOf>> }).items;
 }
@@ -180,4 +180,35 @@ test('usage says what the audit says: also of resources, and of calls that the p
     ['resource', 3, 1, 1],
     ['fetch', 2, 1, 1],
   ]);
+});
+
+test('who asks for what its key may not do leaves a trace, on every door', async () => {
+  const { id, key } = await newKey({ name: 'curious', scopes: ['agent'] });
+  assert.equal(await statusOf(call(key, 'resources/list', {})), 403);
+  assert.equal(await statusOf(call(key, 'tools/call', { name: 'fetch', arguments: { id: 'user.md' } })), 403);
+  for (let i = 0; i < 3; i += 1) assert.equal(await statusOf(admin('GET', '/keys/k_1', undefined, key)), 403);
+  assert.equal(await statusOf(admin('POST', '/drain', undefined, key)), 403);
+  const signIn = fetch(`${daemon.opsUrl}/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: daemon.opsUrl },
+    body: JSON.stringify({ key }),
+  });
+  assert.equal(await statusOf(signIn), 403);
+  const asked = async (): Promise<string[]> =>
+    (await auditOf(id)).map(({ action, content }) => {
+      const { asked: what, tool } = JSON.parse(content ?? '{}') as { asked?: string; tool?: string };
+      return `${action} ${what ?? tool}`;
+    });
+  await until('the events', async () => (await asked()).length >= 5);
+  // One record for the first of a minute, however often it is asked for.
+  assert.deepEqual(
+    new Set(await asked()),
+    new Set([
+      'security.access_denied resources/list',
+      'security.access_denied fetch',
+      'security.access_denied GET /admin/v1/keys/:id',
+      'security.access_denied POST /admin/v1/drain',
+      'security.access_denied POST /session',
+    ]),
+  );
 });

@@ -71,6 +71,7 @@ export function createDashboardApp({ ports, sessions, links, welcome }: Dashboar
   app.post('/session', async (c) => {
     refuseOtherSites(c);
     const principal = await principalFor(c, parseSignIn(await readJson(c)));
+    c.set('principal', principal);
     if (!principal.scopes.has('admin:read')) return insufficientScope(c, ['admin:read']);
     await audit(c, principal, 'dashboard.sign-in');
     const { id, token } = sessions.open(principal);

@@ -102,8 +102,8 @@ export function createMcpEndpoint(ports: HttpPorts, callers: CallerWatch, option
     const name = call.params['name'];
     const tool = call.method === 'tools/call' && typeof name === 'string' ? TOOLS_BY_NAME.get(name) : undefined;
     const refused = (outcome: 'denied' | 'error', { code }: AppError): void => {
-      if (tool === undefined) return;
       const { principal, requestId } = caller;
+      if (tool === undefined) return ports.onAccessDenied({ principal, requestId, asked: call.method });
       ports.onToolCall({ requestId, principal: principal.id, tool: tool.name, outcome, code, durationMs: 0 });
     };
     const refusal = callRefusal(call, tool, caller.principal, ports);

@@ -79,6 +79,7 @@ async function startProduct(directory: string, name: string): Promise<{ port: nu
       onRequest: (facts) => metrics.httpRequest(facts),
       onMcpMessage: (facts) => metrics.mcpRequest(facts),
       onPathRefused: () => undefined,
+      onAccessDenied: () => undefined,
       onToolCall: ({ code: _code, ...facts }) => events.toolEnded(facts),
       logger,
       clock: systemClock,
