@@ -31,6 +31,7 @@ export interface AdminPortsInput {
   audit?: AuditLog;
   /** Somebody had the chain recomputed: for the metric that is watched. */
   onAuditVerified?(found: AuditVerification): void;
+  onUnrecordedRead?: AdminPorts['onUnrecordedRead'];
 }
 
 const NO_MODELS: ModelsPort = {
@@ -56,6 +57,7 @@ export function createAdminPorts(input: AdminPortsInput): AdminPorts {
         return found;
       },
     },
+    onUnrecordedRead: input.onUnrecordedRead,
     keys: parts.keys,
     // Those that are open: a reload does not open more.
     rootNames: () => input.rootNames,

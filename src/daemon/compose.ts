@@ -265,6 +265,8 @@ export async function openDaemon(options: DaemonOptions): Promise<Daemon> {
       models: createModelsPort(models),
       filters: createFiltersPort({ loaded: () => settings.loaded, onPrivacyRules: () => cloud.reloadRules() }),
       roots: async () => roots.all(),
+      onUnrecordedRead: ({ action, ...by }) =>
+        security.log.report({ event: 'audit_read_unrecorded', ...by, details: { action } }),
       onAuditVerified: ({ ok, records, reason }) =>
         events.auditChainChecked({ valid: ok, records, ...(reason !== undefined && { reason }) }),
       running: createRunningPorts({

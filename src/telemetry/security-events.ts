@@ -20,6 +20,7 @@ export const SECURITY_EVENTS = {
   sandbox_killed: { id: 'SEC-009', outcome: 'error', severity: 'warn' },
   chain_broken: { id: 'SEC-010', outcome: 'error', severity: 'error' },
   signing_key_changed: { id: 'SEC-011', outcome: 'ok', severity: 'warn' },
+  audit_read_unrecorded: { id: 'SEC-012', outcome: 'ok', severity: 'warn' },
 } as const satisfies Record<string, SecurityEventKind>;
 
 export type SecurityEventName = keyof typeof SECURITY_EVENTS;

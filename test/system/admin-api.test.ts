@@ -26,6 +26,31 @@ async function actions(daemon: DaemonProcess): Promise<string[]> {
   return page.items.map(({ action, kind, path }) => [action, kind, path ?? ''].join(' ').trim());
 }
 
+test('who searched, proved and exported the audit stands in it, by key and by command line', async () => {
+  await using daemon = await startDaemon();
+  for (const path of ['/audit', '/audit/verify', '/audit/export', '/audit/checkpoints'])
+    await (await ask(daemon, path)).text();
+  for (const line of [['tail'], ['verify'], ['export'], ['public-key']]) {
+    await daemon.cli('audit', ...line);
+  }
+  const found = await daemon.cli('audit', 'search', '--action', 'audit.*', '--json');
+  const rows = JSON.parse(found.stdout) as Record<string, string>[];
+  const seen = rows
+    .toReversed()
+    .map(({ action, kind, actorKind, outcome }) => [action, kind, actorKind, outcome].join(' '));
+  const calls = (actorKind: string): string[] =>
+    ['audit.search', 'audit.verify', 'audit.export'].flatMap((action) => [
+      `${action} intent ${actorKind} `,
+      `${action} outcome ${actorKind} ok`,
+    ]);
+  assert.deepEqual(
+    seen.filter((row) => !row.includes('system')),
+    [...calls('key'), ...calls('local')],
+  );
+  const verified = await daemon.cli('audit', 'verify', '--json');
+  assert.equal(verified.code, 0, verified.stdout);
+});
+
 test('an operator sees a question in flight and ends it; the client is told, the audit has both', async () => {
   await using engine = await startEngine({ script: SCRIPT });
   await using daemon = await startDaemon({

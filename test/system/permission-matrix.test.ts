@@ -81,9 +81,13 @@ for (const listener of Object.keys(ROUTES) as Listener[]) {
         const expected = listener === 'admin' ? 'in' : expectedOf(row, caller);
         const request = routeRequest(route, row, caller);
         await checkCell(`${listener} ${route} by ${caller.name}`, expected, caller, async () => {
+          const before = world.admin.events.length;
           const response = await world.send(listener, request);
           await response.body?.cancel();
-          return isRefusal(response.status) ? String(response.status) : 'in';
+          if (isRefusal(response.status)) return String(response.status);
+          const intents = world.admin.events.slice(before).filter((event) => event.startsWith('intent '));
+          if (row.records !== undefined) assert.match(intents[0] ?? 'none', new RegExp(`^intent ${row.records} by `));
+          return 'in';
         });
       }
     }

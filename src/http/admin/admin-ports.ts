@@ -2,7 +2,7 @@
 // work on the store alone, and leaves out what only a running daemon can do.
 import type { RunInfo } from '../../agent/run-registry.ts';
 import type { QueueFigures } from '../../agent/run-queue.ts';
-import type { AuditLog } from '../../audit/audit-log.ts';
+import type { AuditActor, AuditLog } from '../../audit/audit-log.ts';
 import type { AuditReader } from '../../audit/audit-reader.ts';
 import type { OpenAuditLog } from '../../audit/open-audit-log.ts';
 import type { KeyStore } from '../../auth/open-key-store.ts';
@@ -100,6 +100,8 @@ export interface AdminPorts {
   clock: Clock;
   /** `openAuditLog` satisfies it. */
   audit: AuditLog & AuditReader & Pick<OpenAuditLog, 'verify' | 'checkpoint' | 'publicKey'>;
+  /** The audit was read while that could not be recorded. Left out: the owner's own process read it. */
+  onUnrecordedRead?: ((read: { actor: AuditActor; requestId: string; action: string }) => void) | undefined;
   keys: Pick<KeyStore, 'list' | 'create' | 'change' | 'revoke' | 'rotate'>;
   /** Names of the memory roots that a key may be given. */
   rootNames(): readonly string[];

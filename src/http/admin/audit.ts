@@ -1,4 +1,5 @@
-// /audit: search, the proof of the chain, and all of it as NDJSON. Reading works while writing does not.
+// /audit: search, the proof of the chain, and all of it as NDJSON. Each is in the audit itself, except what is made to be published
+// (checkpoints, the public key); reading works while writing does not.
 import { createRoute, z } from '@hono/zod-openapi';
 import type { AuditRecord } from '../../audit/audit-record.ts';
 import type { Checkpoint } from '../../audit/checkpoint.ts';
@@ -9,6 +10,7 @@ import { answers, createAdminRouter, isoTime, needs, streams, type AdminApp } fr
 import type { AdminPorts } from './admin-ports.ts';
 import { audited } from './audited.ts';
 import { ndjsonResponse } from './ndjson.ts';
+import { beginRead, recordedRead } from './recorded-read.ts';
 
 const text = z.string().nullable();
 const record = z
@@ -91,8 +93,15 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
       request: { query: searchQuery },
       responses: answers(page, 'What fits, the newest first. A page may be short: only nextCursor null is the end'),
     }),
-    (c) => {
-      const { records, nextCursor } = ports.audit.search(asSearch(c.req.valid('query'), ports.clock.nowMs()));
+    async (c) => {
+      const query = c.req.valid('query');
+      // Recorded before the answer leaves, but not so early that it would find itself.
+      const found = ports.audit.search(asSearch(query, ports.clock.nowMs()));
+      const { records, nextCursor } = await recordedRead(c, ports, {
+        action: 'audit.search',
+        args: query,
+        read: () => found,
+      });
       return c.json({ items: records.map(publicRecord), nextCursor: nextCursor ?? null }, 200);
     },
   );
@@ -105,10 +114,11 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
       ...read,
       responses: answers(verdict, 'Whether the chain is whole'),
     }),
-    async (c) => c.json(await ports.audit.verify(), 200),
+    async (c) =>
+      c.json(await recordedRead(c, ports, { action: 'audit.verify', read: () => ports.audit.verify() }), 200),
   );
 
-  const question = z.strictObject({
+  const questionSchema = z.strictObject({
     /** Kept outside, as they were printed. */
     checkpoints: z.array(z.string().max(1000)).max(1000).default([]),
     /** Kept outside, as PEM or as in a checkpoint. */
@@ -120,13 +130,18 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
       path: '/audit/verify',
       summary: 'Prove the audit chain against checkpoints kept outside',
       ...read,
-      request: { body: { required: true, content: { 'application/json': { schema: question } } } },
+      request: { body: { required: true, content: { 'application/json': { schema: questionSchema } } } },
       responses: answers(verdict, 'Whether the chain is whole and what the checkpoints say'),
     }),
     async (c) => {
       const { checkpoints, publicKeys } = c.req.valid('json');
-      const keys = publicKeys.flatMap(parsePublicKeys);
-      return c.json(await ports.audit.verify({ checkpoints, publicKeys: keys }), 200);
+      const question = { checkpoints, publicKeys: publicKeys.flatMap(parsePublicKeys) };
+      const found = await recordedRead(c, ports, {
+        action: 'audit.verify',
+        args: question,
+        read: () => ports.audit.verify(question),
+      });
+      return c.json(found, 200);
     },
   );
 
@@ -171,11 +186,13 @@ export function createAuditRoutes(ports: AdminPorts): AdminApp {
       request: { query: exportQuery },
       responses: streams('application/x-ndjson', 'One record a line'),
     }),
-    (c) => {
+    async (c) => {
       const { from, ...range } = c.req.valid('query');
       const times = timeRange(range, ports.clock.nowMs());
       c.set('isWholeOrNothing', true);
-      return ndjsonResponse(publicRecords(ports.audit.exportRows({ afterSeq: from - 1, ...times })));
+      const finish = await beginRead(c, ports, { action: 'audit.export', args: { from, ...range } });
+      const rows = publicRecords(ports.audit.exportRows({ afterSeq: from - 1, ...times }));
+      return ndjsonResponse(rows, (outcome) => finish({ outcome }));
     },
   );
   return app;

@@ -1,6 +1,7 @@
 // The admin API in process: scopes, audit before effect, errors with a code, streams that end when they should.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AuditOutcome } from '../../../src/audit/audit-log.ts';
 import { createAdminApp, createOfflineAdminApp } from '../../../src/http/admin/admin-app.ts';
 import { appFor, createFakePorts } from './fake-ports.ts';
 
@@ -207,6 +208,86 @@ test('audit not writable: 503 and no effect; outcome not writable: the key is ta
   fake.audit.failFinish = true;
   assert.equal((await app.request('/keys', post({ name: 'n', scopes: ['agent'] }))).status, 503);
   assert.notEqual(fake.keys.get('k_1')?.state, 'active');
+});
+
+const AUDIT_READS: [string, RequestInit, string][] = [
+  ['/audit?actor=k_1', {}, 'audit.search'],
+  ['/audit/verify', {}, 'audit.verify'],
+  ['/audit/verify', post({ checkpoints: ['x'] }), 'audit.verify'],
+  ['/audit/export', {}, 'audit.export'],
+];
+
+test('who reads the audit is in the audit, before the answer leaves; what is made to be published is not', async () => {
+  const fake = createFakePorts();
+  const app = appFor(fake.ports, ['admin:read']);
+  for (const [path, init, action] of AUDIT_READS) {
+    const response = await app.request(path, init);
+    assert.equal(fake.events.shift(), `intent ${action} by k_caller over http`, path);
+    await response.text();
+    assert.deepEqual(fake.events.splice(0), ['outcome ok'], path);
+  }
+  await app.request('/audit/checkpoints');
+  assert.deepEqual(fake.events, []);
+});
+
+test(
+  'an export: its outcome is recorded before its last rows leave, and says when the reader went',
+  { timeout: 20_000 },
+  async () => {
+    const fake = createFakePorts();
+    const app = appFor(fake.ports, ['admin:read']);
+    const { begin } = fake.ports.audit;
+    const recorded = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    fake.ports.audit.begin = async (intent) => {
+      const call = await begin(intent);
+      const finish = async (outcome: AuditOutcome): Promise<void> => {
+        asked.resolve();
+        await recorded.promise;
+        await call.finish(outcome);
+      };
+      return { ...call, finish };
+    };
+    let text = '';
+    const response = await app.request('/audit/export');
+    const read = response.body?.pipeTo(
+      new WritableStream({ write: (chunk) => void (text += Buffer.from(chunk).toString()) }),
+    );
+    await Promise.race([asked.promise, read]);
+    assert.doesNotMatch(text, /"seq":2000/);
+    recorded.resolve();
+    await read;
+    assert.match(text, /"seq":2000/);
+    assert.deepEqual(fake.audit.outcomes.splice(0), [{ outcome: 'ok', durationMs: 0 }]);
+
+    const broken = (await app.request('/audit/export')).body?.getReader();
+    await broken?.read();
+    await broken?.cancel();
+    assert.deepEqual(fake.audit.outcomes.splice(0), [{ outcome: 'cancelled', durationMs: 0 }]);
+    fake.ports.audit.exportRows = function* () {
+      yield* [];
+      throw new Error('the disk failed');
+    };
+    await assert.rejects((await app.request('/audit/export')).text());
+    assert.deepEqual(fake.audit.outcomes.splice(0), [{ outcome: 'error', durationMs: 0 }]);
+  },
+);
+
+test('while the audit cannot be written it can be read, and a guard hears who did', async () => {
+  for (const failing of ['failBegin', 'failFinish'] as const) {
+    const fake = createFakePorts();
+    const heard: object[] = [];
+    fake.ports.onUnrecordedRead = (read) => heard.push(read);
+    fake.audit[failing] = true;
+    const app = appFor(fake.ports, ['admin:read']);
+    for (const [path, init, action] of AUDIT_READS) {
+      const response = await app.request(path, init);
+      assert.equal(response.status, 200, path);
+      assert.notEqual(await response.text(), '');
+      const actor = { kind: 'key', id: 'k_caller' };
+      assert.deepEqual(heard.splice(0), [{ actor, requestId: 'req-1', action }], `${failing} ${path}`);
+    }
+  }
 });
 
 test('wrong input is 400 with what is wrong, unknown things are 404, and both name the fix', async () => {
