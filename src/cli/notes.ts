@@ -44,7 +44,10 @@ export function addNotesCommands(program: Command, run: RunCommand): void {
       run(async (context) => {
         await using admin = await openAdminClient(context);
         const note = await admin.call('GET /notes/content', { query: { root, path } });
-        context.terminal.show(note, () => note.text);
+        const { terminal } = context;
+        // A file or a program gets the note as it is.
+        if (terminal.json || process.stdout.isTTY) terminal.show(note, () => note.text);
+        else terminal.write(note.text);
       }),
     );
   notes

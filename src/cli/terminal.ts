@@ -1,7 +1,9 @@
 // What a command writes, and where: text for people or one JSON document, errors as one line with the fix.
-// Guarantees: with --json stdout holds exactly one JSON document, also when the command fails.
+// Guarantees: with --json stdout holds exactly one JSON document, also when the command fails; text for people holds nothing that a
+// terminal would obey, whoever wrote it.
 import { ConfigError } from '../config/config-error.ts';
 import { toAppError, type AppError } from '../lib/app-error.ts';
+import { harmlessLine, harmlessText } from './harmless-text.ts';
 
 export const EXIT = { ok: 0, finding: 1, usage: 2, config: 78 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -28,13 +30,14 @@ export function createTerminal(options: TerminalOptions): Terminal {
   const { json, debug, stdout, stderr } = options;
   return {
     json,
-    show: (value, text) => stdout(json ? `${JSON.stringify(value, null, 2)}\n` : withNewline(text())),
+    show: (value, text) => stdout(json ? `${JSON.stringify(value, null, 2)}\n` : withNewline(harmlessText(text()))),
     write: stdout,
-    note: (text) => stderr(withNewline(text)),
+    note: (text) => stderr(withNewline(harmlessText(text))),
     fail(thrown) {
       const error = toAppError(thrown);
       if (json) stdout(`${JSON.stringify({ error: describe(error) }, null, 2)}\n`);
-      stderr(`mem-agent: ${error.userMessage} [${error.code}]\n`);
+      const harmless = error instanceof ConfigError ? harmlessText : harmlessLine;
+      stderr(`mem-agent: ${harmless(error.userMessage)} [${error.code}]\n`);
       if (debug) stderr(`${stackOf(thrown)}\n`);
       else if (error.code === 'INTERNAL') stderr('mem-agent: run it again with --debug to see where\n');
       return error.code === 'CONFIG_INVALID' ? EXIT.config : EXIT.finding;
@@ -61,9 +64,9 @@ function withNewline(text: string): string {
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
-/** Columns as wide as their widest cell; the last one is not padded. */
+/** Columns as wide as their widest cell; the last one is not padded. A cell is one line. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header, ...rows];
+  const all = [header, ...rows.map((row) => row.map(harmlessLine))];
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all
     .map((row) =>
