@@ -216,7 +216,7 @@ test('who asks for what its key may not do leaves a trace, on every door', async
 test('what a client names a note can neither steer the operator’s terminal nor forge a line', async () => {
   const { id, key } = await newKey({ name: 'artist' });
   await callTool({ url: daemon.url, key }, 'fetch', { id: 'a\u001b]52;c;eA==\u0007\n1  2026-11-30  forged\u202e.md' });
-  const { stdout } = await daemon.cli('audit', 'search', '--who', id);
+  const { stdout } = await daemon.cli('audit', 'search', '--who', id, '--action', 'tool.fetch');
   // oxlint-disable-next-line no-control-regex
   assert.doesNotMatch(stdout, /[\u001b\u0007\u202e]/);
   assert.equal(stdout.trimEnd().split('\n').length, 4, 'a header, intent, operation and outcome');
