@@ -11,6 +11,7 @@ import { isJsonMediaType } from '../../../src/http/middleware/content-type.ts';
 import { ownHosts } from '../../../src/http/middleware/host.ts';
 import { openListener } from '../../../src/http/listeners.ts';
 import { modernCall, startHarness } from '../../helpers/http-harness.ts';
+import { sendRaw } from '../../helpers/raw-http.ts';
 
 interface RawAnswer {
   status: number;
@@ -173,6 +174,22 @@ test('bodies: other types are 415, larger ones 413, declared or chunked', async 
     ).status,
     200,
   );
+});
+
+test('who announces too much and then sends nothing gets the answer too', async () => {
+  await using harness = await startHarness({ apps: { maxBodyBytes: 1000 } });
+  const port = harness.http.port ?? 0;
+  const lines = [
+    'POST /mcp HTTP/1.1',
+    `Host: 127.0.0.1:${port}`,
+    `Authorization: Bearer ${harness.keyOf('agent')}`,
+    'Content-Type: application/json',
+    'Content-Length: 5000000',
+  ];
+  const answer = await sendRaw(port, `${lines.join('\r\n')}\r\n\r\n{`);
+  assert.equal(answer.status, 413);
+  assert.match(answer.text, /connection: close/i);
+  assert.match(answer.text, /http\.max_body_bytes/);
 });
 
 test('ops: probes are open, details need loopback or the scope, the admin API a key', async () => {
