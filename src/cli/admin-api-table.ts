@@ -315,6 +315,7 @@ export interface Filter {
   kind: 'answer' | 'privacy';
   file: string | null;
   text: string;
+  problem: { detail: string; hint: string } | null;
 }
 
 export interface AdminApi {

@@ -1,14 +1,14 @@
-// Reads and replaces the operator's files of rules, for the admin API. Guarantees: what is wrong is refused before anything is
-// written; a reader sees the old file or the new one, never a part; rules for the cloud count from the next question on.
+// Reads and replaces the operator's files of rules, for the admin API. Guarantees: a broken file is shown with what is wrong, so that
+// it can be repaired from here; what is wrong is refused before anything is written; a reader sees the old file or the new one, never a part; rules for the cloud count from the next question on.
 import { mkdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { filtersPlace } from '../config/filters-file.ts';
+import { createFiltersReader, filtersPlace } from '../config/filters-file.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
 import { readTextFile } from '../config/read-text-file.ts';
-import type { AdminPorts, FilterKind } from '../http/admin/admin-ports.ts';
+import type { AdminPorts, FilterFile, FilterKind } from '../http/admin/admin-ports.ts';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import { writeAtomically } from '../memory/atomic-write.ts';
-import { parsePrivacyRules } from '../privacy/privacy-rules.ts';
+import { parsePrivacyRules, readPrivacyRules } from '../privacy/privacy-rules.ts';
 
 const LARGEST_ANSWER_FILE_CHARS = 64 * 1024;
 
@@ -26,7 +26,11 @@ export function createFiltersPort({ loaded, onPrivacyRules }: FiltersPortInput):
   return {
     read(kind) {
       const file = placeOf(kind);
-      return { file, text: file === null ? '' : readRules(file) };
+      if (file === null) return { file, text: '', problem: null };
+      const found = readTextFile(file);
+      const text = found.kind === 'text' ? found.text : '';
+      const problem = kind === 'answer' ? answerProblem(loaded(), text) : privacyProblem(file);
+      return { file, text, problem };
     },
     async write(kind, text) {
       const file = placeOf(kind);
@@ -42,11 +46,37 @@ export function createFiltersPort({ loaded, onPrivacyRules }: FiltersPortInput):
   };
 }
 
-function readRules(file: string): string {
-  const found = readTextFile(file);
-  if (found.kind === 'text') return found.text;
-  if (found.kind === 'missing') return '';
-  throw new AppError('CONFIG_INVALID', `${file}: ${found.problem.message}`, { hint: found.problem.fix });
+/** As the agent reads it before each question. */
+function answerProblem(loaded: LoadedConfig, text: string): FilterFile['problem'] {
+  try {
+    createFiltersReader(loaded)();
+  } catch (error) {
+    return describe('answer', error, 'Every question is refused until it can be read');
+  }
+  try {
+    check('answer', text);
+    return null;
+  } catch (error) {
+    return describe('answer', error, 'It goes to the model as it is');
+  }
+}
+
+/** As the next start reads it. */
+function privacyProblem(file: string): FilterFile['problem'] {
+  try {
+    readPrivacyRules(file);
+    return null;
+  } catch (error) {
+    return describe('privacy', error, 'The rules that were read before stay in force, and the next start fails');
+  }
+}
+
+function describe(kind: FilterKind, error: unknown, effect: string): NonNullable<FilterFile['problem']> {
+  if (!(error instanceof AppError)) throw error;
+  return {
+    detail: `${error.message}. ${effect}`,
+    hint: `${error.hint ?? 'Correct the file'}, or replace it: mem-agent filters set ${kind} FILE`,
+  };
 }
 
 function check(kind: FilterKind, text: string): void {
@@ -78,7 +108,8 @@ async function replaceFile(file: string, text: string): Promise<void> {
       parent,
       name: basename(file),
       bytes: Buffer.from(text),
-      ...(mode !== undefined && { mode }),
+      // What is replaced may be wrong in just this, that its owner cannot read it.
+      ...(mode !== undefined && { mode: mode | 0o600 }),
     });
   } catch (error) {
     throw new AppError('PERMISSION_DENIED', `${file} cannot be written (${systemErrorCode(error) ?? 'unknown'})`, {

@@ -60,10 +60,14 @@ export type FilterKind = (typeof FILTER_KINDS)[number];
 export interface FilterFile {
   /** Null: none is configured, so there is none to write either. */
   file: string | null;
+  /** As it is in the file; empty where it cannot be read. */
   text: string;
+  /** What is wrong with the file, what that means now, and the fix; null: nothing. */
+  problem: { detail: string; hint: string } | null;
 }
 
 export interface FiltersPort {
+  /** Never throws for what is wrong with a file. */
   read(kind: FilterKind): FilterFile;
   /** Throws INVALID_INPUT with every wrong line, or PERMISSION_DENIED; then the file is as it was. */
   write(kind: FilterKind, text: string): Promise<void>;

@@ -11,7 +11,11 @@ const filterSchema = z
   .object({
     kind,
     file: z.string().nullable().openapi({ description: 'Where it is or will be; null: none is configured' }),
-    text: z.string().openapi({ example: 'refuse /iban/i' }),
+    text: z.string().openapi({ example: 'refuse /iban/i', description: 'Empty where it cannot be read' }),
+    problem: z
+      .object({ detail: z.string(), hint: z.string() })
+      .nullable()
+      .openapi({ description: 'What is wrong with the file, what that means now, and the fix' }),
   })
   .openapi('Filter');
 const filtersSchema = z.object({ items: z.array(filterSchema), nextCursor: z.null() }).openapi('Filters');
@@ -93,7 +97,8 @@ export function createFiltersRoutes(ports: AdminPorts): AdminApp {
           before: etagOf(before),
           after: etagOf(now),
         }),
-        undo: ({ before }) => ports.filters.write(name, before.text),
+        // What could not be read, or not be written like that, cannot be put back: no rules at all would be worse.
+        undo: async ({ before }) => (before.problem === null ? ports.filters.write(name, before.text) : undefined),
       });
       c.header('etag', etagOf(after));
       return c.json(after, 200);
@@ -102,6 +107,9 @@ export function createFiltersRoutes(ports: AdminPorts): AdminApp {
   return app;
 }
 
-function publicFilter(name: (typeof FILTER_KINDS)[number], { file, text }: FilterFile): z.infer<typeof filterSchema> {
-  return { kind: name, file, text };
+function publicFilter(
+  name: (typeof FILTER_KINDS)[number],
+  { file, text, problem }: FilterFile,
+): z.infer<typeof filterSchema> {
+  return { kind: name, file, text, problem };
 }

@@ -200,7 +200,7 @@ export function createFakePorts(
       },
     },
     filters: {
-      read: (kind) => ({ file: `/etc/${kind}`, text: filters.get(kind) ?? '' }),
+      read: (kind) => ({ file: `/etc/${kind}`, text: filters.get(kind) ?? '', problem: null }),
       async write(kind, text) {
         events.push(`write ${kind}`);
         filters.set(kind, text);
