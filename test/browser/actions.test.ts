@@ -1,6 +1,6 @@
 // What an operator does on the page, in a real Chromium, and that each of it is in the audit under the key they signed in with.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
@@ -14,6 +14,7 @@ let daemon: WorkerDaemon;
 let browser: OpenBrowser;
 let open: OpenPage;
 let page: Page;
+let rulesFile: string;
 
 before(async () => {
   place = workerPlace({
@@ -23,8 +24,10 @@ before(async () => {
         { pattern: '.', replies: ['<think>x</think>\n<python></python>\n<reply>yes</reply>'] },
       ],
     },
-    config: ['worker.stall_ms = 60000'],
   });
+  rulesFile = join(place.path, 'rules.txt');
+  writeFileSync(rulesFile, '# of the operator\nrefuse project zebra\n');
+  place.setConfig(['worker.stall_ms = 60000', `privacy.rules_file = ${JSON.stringify(rulesFile)}`]);
   writeFileSync(
     join(place.memoryDir, 'user.md'),
     '# Kim\n\n<img src=x onerror="document.title=1"><script>alert(1)</script>\n',
@@ -96,6 +99,8 @@ test('a key is made, shown once, changed, rotated and revoked', async () => {
   assert.match(secret, /^mema_client_\w{49}$/);
   await inDialog('Copy').click();
   await inDialog('I have it').click();
+  // Its element goes with the browser's own close event, a moment after the click.
+  await page.locator('dialog').waitFor({ state: 'detached' });
   assert.doesNotMatch(await page.content(), new RegExp(secret));
   await page.getByText('30 requests a minute').waitFor();
   assert.equal((await callTool({ url: daemon.url, key: secret }, 'list_files', {})).status, 200);
@@ -201,6 +206,89 @@ test('the configuration is reloaded, the level of the log changed, the audit sea
   await page.getByText(/^Last verified just now: whole\.$/).waitFor();
 });
 
+test('rules are changed, refused, kept from being overwritten unseen, and left to who may change them', async () => {
+  await view('filters');
+  const cloud = page.getByRole('form', { name: 'What reaches no cloud model' });
+  const rules = cloud.getByLabel('Rules');
+  assert.equal(await rules.inputValue(), '# of the operator\nrefuse project zebra\n');
+  await rules.fill('redact iban\nforget all\n');
+  await cloud.getByRole('button', { name: 'Save' }).click();
+  assert.match(await cloud.getByRole('alert').innerText(), /line 2: a rule is "redact TEXT"/);
+  assert.equal(readFileSync(rulesFile, 'utf8'), '# of the operator\nrefuse project zebra\n');
+  // By the keyboard alone.
+  await rules.focus();
+  await page.keyboard.press('ControlOrMeta+A');
+  await page.keyboard.type('redact iban\n');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page
+    .getByText(/cloud model: saved/)
+    .first()
+    .waitFor();
+  assert.equal(readFileSync(rulesFile, 'utf8'), 'redact iban\n');
+  await cloud.getByText('Not saved yet').waitFor({ state: 'detached' });
+
+  // Broken by an editor: it says so, and is repaired from here.
+  await view('runs');
+  writeFileSync(rulesFile, 'forget all\n');
+  await view('filters');
+  await cloud.getByText(/line 1: a rule is/).waitFor();
+  await rules.fill('redact iban\n');
+  await cloud.getByRole('button', { name: 'Save', exact: true }).click();
+  await cloud.getByText(/line 1: a rule is/).waitFor({ state: 'detached' });
+  assert.equal(readFileSync(rulesFile, 'utf8'), 'redact iban\n');
+
+  // Typed, another view, and back; meanwhile somebody else changed them.
+  await rules.fill('redact iban\nredact dog\n');
+  await view('runs');
+  assert.equal((await daemon.admin('PUT', '/filters/privacy', { text: 'redact cat\n' })).status, 200);
+  await view('filters');
+  await cloud.getByText('Not saved yet').waitFor();
+  assert.equal(await rules.inputValue(), 'redact iban\nredact dog\n');
+  await cloud.getByRole('button', { name: 'Save', exact: true }).click();
+  assert.equal(await cloud.getByRole('region').innerText(), 'redact cat\n');
+  assert.equal(readFileSync(rulesFile, 'utf8'), 'redact cat\n');
+  await cloud.getByRole('button', { name: 'Save mine over it' }).click();
+  await until('it is saved', () => readFileSync(rulesFile, 'utf8') === 'redact iban\nredact dog\n');
+  await cloud.getByRole('alert').waitFor({ state: 'detached' });
+  assert.equal(await page.evaluate<string>('document.activeElement.name'), 'privacy', 'the focus is in the field');
+  assert.equal((await daemon.admin('PUT', '/filters/privacy', { text: 'redact bird\n' })).status, 200);
+  await rules.fill('redact fish\n');
+  await cloud.getByRole('button', { name: 'Save', exact: true }).click();
+  await cloud.getByRole('button', { name: 'Take what is there' }).click();
+  assert.equal(await rules.inputValue(), 'redact bird\n');
+  await rules.fill('');
+  await cloud.getByRole('button', { name: 'Save', exact: true }).click();
+  await inDialog('Save without rules').click();
+  await page.locator('dialog').waitFor({ state: 'detached' });
+  assert.equal(readFileSync(rulesFile, 'utf8'), '');
+
+  const changes = await audited('filters.change');
+  const own = await ownId();
+  assert.ok(changes.every(({ actorId }) => actorId === own));
+  assert.deepEqual(changes.map(({ outcome }) => outcome).toReversed(), [
+    'error',
+    'ok',
+    'ok',
+    'ok',
+    'error',
+    'ok',
+    'ok',
+    'error',
+    'ok',
+  ]);
+
+  const made = await daemon.admin('POST', '/keys', { name: 'looker', kind: 'admin', scopes: ['admin:read'] });
+  await using other = await browser.open({ colours: 'dark', size: 'phone' });
+  await signInByKey(other.page, daemon, (made.body as { key: string }).key);
+  await showView(other.page, ['filters', 'Filters']);
+  const looked = other.page.getByRole('form', { name: 'What the agent does not tell' });
+  assert.equal(await looked.getByLabel('Rules').getAttribute('readonly'), '');
+  await looked.getByText('it lacks the scope admin:write').waitFor();
+  assert.equal(await looked.getByRole('button').count(), 0);
+  assert.deepEqual(other.complaints, []);
+});
+
 test('usage is shown and taken along as a file', async () => {
   await view('usage');
   await page.getByLabel('Sum up by').selectOption('tool');
@@ -214,8 +302,8 @@ test('usage is shown and taken along as a file', async () => {
 });
 
 test('the browser had nothing to complain about', () => {
-  // The one 400 that was asked for: Chromium writes down each failed request.
-  const unasked = open.complaints.filter((line) => !line.includes('status of 400'));
+  // The answers 400 and 412 that were asked for: Chromium writes down each failed request.
+  const unasked = open.complaints.filter((line) => !/status of 4(00|12)/.test(line));
   assert.deepEqual(unasked, []);
   assert.deepEqual(
     [...open.origins].filter((origin) => origin !== 'blob:'),

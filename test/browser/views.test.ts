@@ -53,6 +53,14 @@ const STEPS: Readonly<Record<string, (page: Page) => Promise<void>>> = {
       .first()
       .click();
   },
+  async 'filters: changed elsewhere'(page) {
+    const form = page.getByRole('form', { name: 'What the agent does not tell' });
+    const text = '- do not reveal phone numbers\n- nothing about health\n';
+    assert.equal((await daemon.admin('PUT', '/filters/answer', { text: `${text}\n${Date.now()}\n` })).status, 200);
+    await form.getByLabel('Rules').fill(`${text}- ${'x'.repeat(200)}\n`);
+    await form.getByRole('button', { name: 'Save' }).click();
+    await form.getByText('The rules were changed since you opened them').waitFor();
+  },
   async 'notes: a note'(page) {
     await page.getByRole('button', { name: /anna\.md/ }).click();
     await page.getByText('city: Lisbon').waitFor();
@@ -92,7 +100,11 @@ for (const colours of ['light', 'dark'] as const) {
         await page.getByRole('button', { name: 'Menu' }).click();
         await look('menu');
       }
-      assert.deepEqual(open.complaints, []);
+      // The one answer 412 that was asked for: Chromium writes down each failed request.
+      assert.deepEqual(
+        open.complaints.filter((line) => !line.includes('status of 412')),
+        [],
+      );
       assert.deepEqual([...open.origins], [daemon.opsUrl]);
     });
   }

@@ -81,6 +81,7 @@ export const VIEWS = [
   ['usage', 'Usage'],
   ['audit', 'Audit'],
   ['notes', 'Notes'],
+  ['filters', 'Filters'],
   ['config', 'Configuration'],
 ] as const;
 

@@ -24,7 +24,7 @@ export class Problem extends Error {
 }
 
 /** @typedef {{id: string, name: string, scopes: string[]}} Person */
-/** @typedef {{method?: string, body?: unknown, signal?: AbortSignal | undefined, isBackground?: boolean}} CallOptions */
+/** @typedef {{method?: string, body?: unknown, signal?: AbortSignal | undefined, isBackground?: boolean, ifMatch?: string}} CallOptions */
 
 /** Dispatches `signed-out` when a session has ended under way. */
 export const session = new EventTarget();
@@ -33,13 +33,14 @@ export const session = new EventTarget();
  * @param {string} path
  * @param {CallOptions} [options]
  */
-async function request(path, { method = 'GET', body, signal, isBackground = false } = {}) {
+async function request(path, { method = 'GET', body, signal, isBackground = false, ifMatch } = {}) {
   const token = localStorage.getItem(TOKEN_PLACE);
   /** @type {Record<string, string>} */
   const headers = {
     ...(token !== null && { 'x-csrf-token': token }),
     ...(body !== undefined && { 'content-type': 'application/json' }),
     ...(isBackground && { 'x-background': '1' }),
+    ...(ifMatch !== undefined && { 'if-match': ifMatch }),
   };
   let response;
   try {
@@ -72,6 +73,17 @@ async function request(path, { method = 'GET', body, signal, isBackground = fals
  */
 export async function call(path, options) {
   return (await request(`/admin/v1${path}`, options)).json();
+}
+
+/**
+ * The same with its version, which a change names as `ifMatch` so that nothing is overwritten unseen.
+ * @param {string} path
+ * @param {CallOptions} [options]
+ * @returns {Promise<{body: any, etag: string}>}
+ */
+export async function callVersioned(path, options) {
+  const response = await request(`/admin/v1${path}`, options);
+  return { body: await response.json(), etag: response.headers.get('etag') ?? '*' };
 }
 
 /**

@@ -67,6 +67,7 @@ const ICONS = {
   audit: 'M12 3l8 3v6c0 4.5-3.2 7.6-8 9-4.8-1.4-8-4.5-8-9V6zM9 12l2 2 4-4',
   runs: 'M5 4l14 8-14 8z',
   notes: 'M6 3h9l4 4v14H6zM14 3v5h5M9 13h7M9 17h5',
+  filters: 'M4 5h16l-6 8v6l-4-2v-4z',
   config: 'M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4',
   menu: 'M4 7h16M4 12h16M4 17h16',
   close: 'M6 6l12 12M18 6L6 18',

@@ -8,6 +8,7 @@ import { badge } from './parts.mjs';
 import { themeSwitch } from './theme.mjs';
 import { showAudit } from './views/audit.mjs';
 import { showConfig } from './views/config.mjs';
+import { showFilters } from './views/filters.mjs';
 import { showKeys } from './views/keys.mjs';
 import { showNotes } from './views/notes.mjs';
 import { showOverview } from './views/overview.mjs';
@@ -33,6 +34,7 @@ const VIEWS = [
   ['usage', 'usage', 'Usage', showUsage],
   ['audit', 'audit', 'Audit', showAudit],
   ['notes', 'notes', 'Notes', showNotes],
+  ['filters', 'filters', 'Filters', showFilters],
   ['config', 'config', 'Configuration', showConfig],
 ];
 
