@@ -87,6 +87,8 @@ export interface MemoryRoot extends AsyncDisposable {
   /** Whether the path, or what it leads to, is out of the root or of what this caller may reach; for who watches refusals: it
    * knows more than the caller may hear. */
   leadsOut(path: string, access: 'read' | 'write'): boolean;
+  /** Whether this caller may change what is, or would be, at the path. */
+  mayWrite(path: string): boolean;
   /** The same root for a caller with these paths: what it may not read is not there. Needs no closing. */
   scopedTo(paths: ScopedPaths): MemoryRoot;
   /** For `/health`, `memory_status` and metrics. */

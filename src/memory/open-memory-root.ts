@@ -143,7 +143,7 @@ function missing(directory: string): AppError {
 
 function readOnlyByChoice(name: string): AppError {
   return new AppError('PERMISSION_DENIED', `The memory root ${name} is read-only`, {
-    hint: 'Its entry in memory.roots says readonly=true',
+    hint: 'Use a key of a root that may be written, or take readonly=true out of its entry in memory.roots and restart',
   });
 }
 

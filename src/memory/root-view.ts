@@ -84,6 +84,7 @@ export function createRootView(parts: RootParts, scope: PathScope | null): Memor
     removeDirectory: (path, options) => writer.removeDirectory(path, bounded(options)),
     rename: (from, to, options) => writer.rename(from, to, bounded(options)),
     search: (query, limit) => search.search(query, limit),
+    mayWrite: (path) => parts.readOnlyReason === '' && !leadsOut(parts.jail, scope, path, 'write'),
     leadsOut: (path, access) => leadsOut(parts.jail, scope, path, access),
     revision() {
       jail.refresh();

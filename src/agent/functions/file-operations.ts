@@ -92,10 +92,9 @@ async function openForWriting(notes: RunNotes, path: string, action: string): Pr
   if (found?.kind === 'directory') throw osError('isDirectory');
   if (found === null && action === 'r+') throw osError('missing');
   if (found !== null && action === 'x') throw osError('exists');
-  if (found === null) {
-    await needParent(notes, path);
-    return '';
-  }
+  if (found === null) await needParent(notes, path);
+  await notes.needWritable(path);
+  if (found === null) return '';
   if (action === 'a' || action === 'r+') return (await notes.readBytes(path)).toString('base64');
   if (!notes.mayReplace(path)) throw conflict();
   return '';

@@ -129,6 +129,15 @@ export class RunNotes {
     return this.#root.resolveLink(link);
   }
 
+  /** An operating system says it when a file is opened; a text that is lost when the file is closed looks saved to the code. */
+  async needWritable(path: string): Promise<void> {
+    this.needScope('memory:write');
+    if (this.#root.mayWrite(path)) return;
+    const refusal = new AppError('PERMISSION_DENIED', 'Permission denied', { hint: 'Write to another note' });
+    await this.#refused('write', path, refusal, this.#root.leadsOut(path, 'write'));
+    throw refusal;
+  }
+
   /** Whether a whole new text may be put there without losing something that the run has never seen. */
   mayReplace(path: string): boolean {
     return this.#known.has(path) || this.#root.stat(path) === null;

@@ -73,6 +73,10 @@ function writtenStatements(steps: readonly Step[]): Set<number> {
   return done;
 }
 
+/** The functions say that they may not, in the words the models know, and not why. */
+const WHAT_A_WRITE_TAKES =
+  'It takes a key that may write there: with the scope memory:write, write paths that name it, and a root without readonly=true.';
+
 const lastWriteAt = (steps: readonly Step[]): number =>
   steps.findLastIndex(({ call }) => WRITE_VARIABLE.test(call.variable)) + 1;
 
@@ -84,7 +88,8 @@ function prefixDone(statements: readonly Statement[], done: ReadonlySet<number>,
 function report(statements: readonly Statement[], transcript: Transcript, failure: Step | undefined): string {
   if (failure !== undefined) {
     const why = typeof failure.value === 'string' ? failure.value : (failure.error ?? 'the result did not come back');
-    return `I could not write ${String(failure.call.args[0])}: ${why.split('\n').at(-1) ?? why}. Shall I try again?`;
+    const next = /permission denied|read-only|may not write/i.test(why) ? WHAT_A_WRITE_TAKES : 'Shall I try again?';
+    return `I could not write ${String(failure.call.args[0])}: ${why.split('\n').at(-1) ?? why}. ${next}`;
   }
   const wrong = transcript.steps.find(
     ({ call, value }) => call.variable.startsWith('check_') && typeof value !== 'string',

@@ -271,3 +271,18 @@ test('a refusal whose record cannot be written ends the run', async () => {
   await assert.rejects(bench.call('read_file', 'secret/x.md'), { name: 'AppError', code: 'AUDIT_UNAVAILABLE' });
   assert.deepEqual(bench.refusals, []);
 });
+
+test('a note that may not be written is refused when it is opened, not when the code has forgotten it', async () => {
+  await using bench = setUp({ paths: { writePaths: ['entities/'] } });
+  for (const [path, action] of [
+    ['new.md', 'w'],
+    ['user.md', 'a'],
+    ['user.md', 'r+'],
+  ] as const) {
+    await assert.rejects(bench.call('fs.open', path, action), { pythonType: 'PermissionError', errno: 13 }, action);
+    assert.deepEqual(bench.refusals.splice(0), [{ path, code: 'PERMISSION_DENIED', leadsOut: true }]);
+  }
+  await bench.call('fs.open', 'entities/new.md', 'w');
+  await bench.call('fs.open', 'entities/bob.md', 'a');
+  assert.deepEqual(bench.refusals, []);
+});

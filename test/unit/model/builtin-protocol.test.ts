@@ -103,7 +103,7 @@ test('a failed write is reported, never claimed', async () => {
   using notes = copyNotes(SAMPLE_MEMORY);
   const refuseWrites = "Error: Permission denied writing to 'user.md'";
   const { reply } = await directRun(notes.directory, 'My email is now new@sandmo.example', { refuseWrites });
-  assert.match(reply, /could not write user\.md.*Permission denied/);
+  assert.match(reply, /could not write user\.md.*Permission denied.*It takes a key that may write there/);
   assert.doesNotMatch(reply, /Noted/);
 });
 
