@@ -3,6 +3,7 @@
 import { z } from 'zod';
 
 const count = z.number().int().min(1).max(1_000_000_000);
+const MOST_LABELS = 50;
 const dollars = z.number().min(0).max(1_000_000);
 /** A note path or a folder with a trailing slash, relative to the root: `projects/`, `user.md`. */
 const scopedPath = z
@@ -33,7 +34,10 @@ export type Limits = z.infer<typeof limitsSchema>;
 export const policySchema = z.strictObject({
   /** Who answers for it: a person, a team, an address. Shown, never judged. */
   owner: z.string().max(200).optional(),
-  labels: z.record(z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/), z.string().max(200)).optional(),
+  labels: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/), z.string().max(200))
+    .refine((labels) => Object.keys(labels).length <= MOST_LABELS, `at most ${MOST_LABELS} labels`)
+    .optional(),
   /** Left out: every path. A write needs both lists to allow it. */
   readPaths: z.array(scopedPath).min(1).max(100).optional(),
   writePaths: z.array(scopedPath).max(100).optional(),

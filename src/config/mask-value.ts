@@ -1,4 +1,5 @@
-// What of a value may be shown to a person: all of it, except secrets, passwords inside URLs and values of variables.
+// What of a value may be shown to a person: all of it, except secrets, passwords inside URLs, values of variables, and what an entry
+// names like a secret.
 import type { ConfigKey } from './config-key.ts';
 
 export const MASK = '***';
@@ -22,5 +23,7 @@ export function maskList(row: ConfigKey, entries: readonly unknown[]): readonly 
 /** Hides the user part and the query of what is, or may be meant as, a URL; rather too much than too little. */
 function maskUrl(shown: string): string {
   const withoutUser = shown.replace(/^((?:[a-z][a-z0-9+.-]*:\/\/)?).*@/is, `$1${MASK}@`);
-  return withoutUser.replace(/[?#].*$/s, `?${MASK}`);
+  const withoutQuery = withoutUser.replace(/[?#].*$/s, `?${MASK}`);
+  // Nothing takes one there, and so somebody may try.
+  return withoutQuery.replace(/((?:key|token|secret|password)=)[^\s"]+/gi, `$1${MASK}`);
 }

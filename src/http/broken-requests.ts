@@ -33,13 +33,19 @@ export function malformedRequest(): Response {
 /**
  * The refusal of a request with several Hosts, or null (RFC 9112, 3.2): Node takes the first, a proxy in front may have taken
  * the other, and then the two speak of different services. Looked for in what was sent, since Node's joined headers drop it.
+ * A target that is a whole URL names one more (3.2.2), which may only be the same.
  */
-export function refuseSeveralHosts({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): Response | null {
+export function refuseSeveralHosts({
+  rawHeaders,
+  url = '/',
+}: Pick<IncomingMessage, 'rawHeaders' | 'url'>): Response | null {
+  const inTarget = url.startsWith('/') ? undefined : /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1]?.toLowerCase();
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i];
     if (name?.length !== 4 || name.toLowerCase() !== 'host') continue;
-    hosts += rawHeaders[i + 1]?.includes(',') === true ? 2 : 1;
+    const value = rawHeaders[i + 1]?.toLowerCase();
+    hosts += value?.includes(',') === true || (inTarget !== undefined && inTarget !== value) ? 2 : 1;
   }
   if (hosts < 2) return null;
   const error = new AppError('INVALID_INPUT', 'The request names more than one Host', {

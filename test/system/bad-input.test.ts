@@ -50,7 +50,7 @@ describe('requests', () => {
     });
   }
 
-  const nested = JSON.parse(`${'{"a":'.repeat(500)}1${'}'.repeat(500)}`) as Record<string, unknown>;
+  const nested = JSON.parse(`${'{"a":'.repeat(100)}1${'}'.repeat(100)}`) as Record<string, unknown>;
   const wrongArguments: { name: string; tool: string; args: Record<string, unknown>; says: RegExp }[] = [
     { name: 'a wrong type', tool: 'search', args: { query: 7 }, says: /query/ },
     { name: 'a missing argument', tool: 'fetch', args: {}, says: /id/ },

@@ -2,7 +2,7 @@
 // knows, and the side doors of what its key may not do.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { callTool } from '../helpers/call-tool.ts';
+import { callTool, postJson } from '../helpers/call-tool.ts';
 import { MODERN_META } from '../helpers/http-harness.ts';
 import { startDaemon, type DaemonProcess } from '../helpers/start-daemon.ts';
 import { until } from '../helpers/until.ts';
@@ -220,4 +220,16 @@ test('what a client names a note can neither steer the operator’s terminal nor
   // oxlint-disable-next-line no-control-regex
   assert.doesNotMatch(stdout, /[\u001b\u0007\u202e]/);
   assert.equal(stdout.trimEnd().split('\n').length, 4, 'a header, intent, operation and outcome');
+});
+
+test('what is nested deeply is refused before anybody looks at it; an error does not repeat all that was wrong', async () => {
+  const deep = `{"jsonrpc":"2.0","id":1,"method":"resources/list","params":{"x":${'['.repeat(400)}${']'.repeat(400)}}}`;
+  const answer = await postJson({ url: daemon.url, key: daemon.keys.client }, deep);
+  const { error } = (await answer.json()) as { error: { code: number; data: { code: string } } };
+  assert.deepEqual([answer.status, error.code, error.data.code], [400, -32600, 'INVALID_INPUT']);
+  const fields = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`field${i}`, 1]));
+  const wrong = await callTool({ url: daemon.url, key: daemon.keys.client }, 'fetch', fields);
+  assert.ok(wrong.text.length < 1000, `${wrong.text.length} characters`);
+  const text = await (await admin('POST', '/keys', fields)).text();
+  assert.ok(text.length < 1500, `${text.length} characters`);
 });

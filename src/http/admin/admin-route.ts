@@ -81,7 +81,9 @@ export function createAdminRouter(): AdminApp {
   return new OpenAPIHono<HttpEnv>({
     defaultHook: (result, c) => {
       if (result.success) return undefined;
-      const faults = result.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`);
+      const faults = result.error.issues
+        .slice(0, 5)
+        .map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`.slice(0, 200));
       const error = new AppError('INVALID_INPUT', faults.join('; '), {
         hint: 'See /admin/v1/openapi.json for what this route takes',
       });

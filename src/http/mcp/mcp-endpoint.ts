@@ -8,6 +8,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { CallerWatch } from '../../auth/caller-watch.ts';
 import { AppError, toAppError } from '../../lib/app-error.ts';
+import { isDeeperThan } from '../../lib/json-depth.ts';
 import { headerOf, type HttpContext } from '../env.ts';
 import { jsonRpcErrorResponse, type JsonRpcId } from '../errors.ts';
 import { scopeChallenge } from '../middleware/bearer-challenge.ts';
@@ -32,6 +33,9 @@ import {
 import { refuseLargeSubscription } from './subscription-bounds.ts';
 import type { RegisteredTool } from './tool.ts';
 import { TOOLS_BY_NAME } from './tool-table.ts';
+
+/** More than any client sends. */
+const MOST_LEVELS = 128;
 
 export interface McpEndpointOptions {
   /** Version the server tells its clients. */
@@ -225,6 +229,16 @@ function callerOf(c: HttpContext): Caller {
 }
 
 function parseBody(text: string): { body: unknown } | Response {
+  if (isDeeperThan(text, MOST_LEVELS)) {
+    const refusal = new AppError(
+      'INVALID_INPUT',
+      `The body must be one JSON-RPC message, nested at most ${MOST_LEVELS} levels deep`,
+      {
+        hint: 'No call of this server needs that; see tools/list',
+      },
+    );
+    return jsonRpcErrorResponse(refusal, null, { code: -32600 });
+  }
   let body: unknown;
   try {
     body = JSON.parse(text);

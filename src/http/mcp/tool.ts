@@ -87,8 +87,10 @@ export function defineTool<Input extends z.ZodObject>(spec: ToolSpec<Input>): Re
 
 function invalidInput(tool: string, error: z.ZodError): AppError {
   const problems = error.issues.slice(0, 5).map((issue) => {
-    const field = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : issue.path.join('.');
-    return field === '' ? issue.message : `${field}: ${issue.message}`;
+    const field =
+      issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 5).join(', ').slice(0, 200) : issue.path.join('.');
+    const message = issue.message.slice(0, 200);
+    return field === '' ? message : `${field}: ${message}`;
   });
   return new AppError('INVALID_INPUT', `The arguments of ${tool} are wrong: ${problems.join('; ')}`, {
     hint: `Call ${tool} again with arguments that fit its input schema`,

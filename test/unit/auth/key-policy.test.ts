@@ -54,6 +54,14 @@ test('the principal carries what the key was given; without one its scopes alone
   assert.deepEqual(policyOf(next.key), policy);
 });
 
+test('labels are few: a key is listed and audited with all of them', async () => {
+  const labels = (count: number): Policy => ({
+    labels: Object.fromEntries(Array.from({ length: count }, (_, i) => [`label${i}`, 'x'])),
+  });
+  await keys.create({ name: 'many', policy: labels(50) });
+  await assert.rejects(keys.create({ name: 'too many', policy: labels(51) }), { code: 'INVALID_INPUT' });
+});
+
 test('a change counts from the next request: the policy as a whole, name, scopes, root and end', async () => {
   const { id, key } = await keys.create({ name: 'laptop', policy });
   const changed = await keys.change(id, {

@@ -120,3 +120,12 @@ test('there is no flag for a secret', () => {
     ],
   );
 });
+
+test('a secret in an entry of servers, where none belongs, is not repeated by the error', () => {
+  using machine = createMachine();
+  const flags = { 'model.backends': `http://127.0.0.1:9/v1 name=gpu2 api_key=${SECRET}` };
+  assert.throws(
+    () => machine.load({ flags }),
+    (error: Error) => error.message.includes('api_key=***') && !error.message.includes(SECRET),
+  );
+});

@@ -35,6 +35,12 @@ const CASES: { name: string; text: string; status: number; code: string }[] = [
     status: 400,
     code: 'INVALID_INPUT',
   },
+  {
+    name: 'a target of another host',
+    text: head('GET http://evil/ HTTP/1.1', 'Host: x', 'Connection: close'),
+    status: 400,
+    code: 'INVALID_INPUT',
+  },
   { name: 'HTTP/1.0 without a Host', text: head('GET / HTTP/1.0'), status: 400, code: 'INVALID_INPUT' },
   { name: 'no path', text: head('OPTIONS * HTTP/1.1', 'Host: x'), status: 400, code: 'INVALID_INPUT' },
   { name: 'a method that is none', text: head('FOO / HTTP/1.1', 'Host: x'), status: 400, code: 'INVALID_INPUT' },
