@@ -1,5 +1,5 @@
 // What happens when the audit cannot be written: every tool call is refused with 503 and a code, no note changes, and when
-// writing works again the daemon goes on by itself.
+// writing works again the daemon goes on by itself. The audit itself can be read all the while, and who did is recorded later.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -63,11 +63,26 @@ test('files of the audit made immutable: 503, no effect, recovery by itself', { 
   {
     using _immutable = makeImmutable(stateDir);
     await assertEveryToolRefused(target, () => undefined);
+    await assertAuditReadable(daemon);
     assert.deepEqual(directoryContent(memoryDir), before, 'a refused call changed the notes');
   }
   const recoveredMs = await untilHealthy(daemon);
   context.diagnostic(`recovered ${Math.round(recoveredMs)} ms after the files were writable`);
   await assertWorksAgain(daemon, target, memoryDir);
+  await daemon.stop();
+  const { stdout } = await daemon.cli(
+    'audit',
+    'search',
+    '--security',
+    '--action',
+    'security.audit_read_unrecorded',
+    '--json',
+  );
+  const told = (JSON.parse(stdout) as { actorKind: string; content: string }[]).map(({ actorKind, content }) => {
+    const { action, count } = JSON.parse(content) as { action: string; count: number };
+    return `${actorKind} ${action} ${count > 0}`;
+  });
+  assert.deepEqual(told.toSorted(), ['key audit.export true', 'key audit.search true', 'key audit.verify true']);
 });
 
 test('planted: an audit that fails and is ignored lets calls through, and the notes show it', async () => {
@@ -132,6 +147,13 @@ async function assertEveryToolRefused(target: ToolTarget, refill: () => void): P
     const { status, code, text } = await callTool(target, tool, args);
     assert.equal(`${tool} ${status} ${code}`, `${tool} 503 AUDIT_UNAVAILABLE`, text);
     assert.doesNotMatch(text, /\n {4}at /);
+  }
+}
+
+async function assertAuditReadable({ opsUrl, keys }: DaemonProcess): Promise<void> {
+  for (const path of ['/audit', '/audit/verify', '/audit/export']) {
+    const response = await fetch(`${opsUrl}/admin/v1${path}`, { headers: { authorization: `Bearer ${keys.admin}` } });
+    assert.deepEqual([response.status, (await response.text()).length > 0], [200, true], path);
   }
 }
 
