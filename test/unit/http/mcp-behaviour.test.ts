@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RunError } from '../../../src/agent/run-error.ts';
+import { titleOf } from '../../../src/http/mcp/tools/fetch.ts';
 import { AppError } from '../../../src/lib/app-error.ts';
 import { agentSays, modernCall, startHarness, type Harness } from '../../helpers/http-harness.ts';
 
@@ -416,4 +417,18 @@ test('while it drains, a call on a connection that is still open is answered; a 
   const refused = await harness.post(listen.body, { headers: listen.headers });
   assert.deepEqual([refused.status, refused.headers.get('retry-after')], [503, '5']);
   assert.match(await refused.text(), /DRAINING/);
+});
+
+test('the title of a note is its first heading, found at once however long the line is', { timeout: 20_000 }, () => {
+  for (const [text, title] of [
+    ['# Anna\n\n## Work', 'Anna'],
+    ['text\r\n##  Work and play  ##  \r\n# Later', 'Work and play'],
+    ['#hashtag\n#\n# ', 'note'],
+    ['# #', '#'],
+    ['no heading', 'note'],
+  ] as const)
+    assert.equal(titleOf('entities/note.md', text), title, text);
+  // A pattern that goes back over this needs hours for it, and nobody else is answered meanwhile.
+  const long = titleOf('note.md', `# a${' '.repeat(500_000)}x${'#'.repeat(100_000)} ${' #'.repeat(100_000)}y`);
+  assert.deepEqual([long.trimEnd(), long.length], ['a', 200]);
 });

@@ -40,8 +40,13 @@ export const fetchTool = defineTool({
   },
 });
 
-/** The first heading, else the file's name. */
+const MAX_TITLE_CHARACTERS = 200;
+
+/** The first heading, else the file's name. What ends the heading is taken off by hand: a pattern for it goes back over a long line. */
 export function titleOf(path: string, text: string): string {
-  const heading = /^#{1,6}[ \t]+(\S.*?)[ \t]*#*[ \t]*$/m.exec(text)?.[1];
-  return heading ?? (path.split('/').at(-1) ?? path).replace(/\.md$/i, '');
+  const heading = /^#{1,6}[ \t]+(\S.*)$/m.exec(text)?.[1]?.trimEnd();
+  if (heading === undefined) return (path.split('/').at(-1) ?? path).replace(/\.md$/i, '');
+  let end = heading.length;
+  while (end > 1 && heading[end - 1] === '#') end -= 1;
+  return heading.slice(0, end).trimEnd().slice(0, MAX_TITLE_CHARACTERS).toWellFormed();
 }
