@@ -2,6 +2,7 @@
 // Guarantees: a change of level reaches every child at once; under systemd each line carries its priority, so `journalctl -p` works.
 import { fstatSync } from 'node:fs';
 import pino from 'pino';
+import { openLogStream, type LogDestination } from './log-stream.ts';
 import type { Logger } from './logger.ts';
 import { redactSecrets, type Redact } from './redact-secrets.ts';
 
@@ -20,7 +21,7 @@ const JOURNAL_PRIORITY: Record<LogLevel, string> = {
 
 export interface LoggerOptions {
   level: LogLevel;
-  destination: 'stdout' | 'stderr' | { file: string };
+  destination: LogDestination;
   /** Applied to every finished line, after the built-in redaction. */
   redact?: Redact;
   /** For tests: the environment in which `JOURNAL_STREAM` is sought. */
@@ -39,11 +40,10 @@ export function createLogger(options: LoggerOptions): RootLogger {
   const descriptor = options.destination === 'stdout' ? 1 : 2;
   const journal = !toFile && isJournal(descriptor, options.environment ?? process.env);
   const extraRedact = options.redact;
-  const stream = pino.destination(
-    typeof options.destination === 'object'
-      ? { dest: options.destination.file, sync: true, mkdir: true, append: true, mode: 0o600 }
-      : { fd: descriptor, sync: true },
-  );
+  const stream = openLogStream({
+    destination: options.destination,
+    onRecovered: (lostLines) => logger.warn({ lostLines }, 'the log can be written again'),
+  });
   const state = { level: options.level };
   const root = pino(
     {
@@ -60,9 +60,9 @@ export function createLogger(options: LoggerOptions): RootLogger {
         },
       },
     },
-    stream,
+    stream.target,
   );
-  return {
+  const logger: RootLogger = {
     ...gatedLogger(root, state),
     get level() {
       return state.level;
@@ -70,14 +70,10 @@ export function createLogger(options: LoggerOptions): RootLogger {
     setLevel(level) {
       state.level = level;
     },
-    reopen() {
-      if (toFile) stream.reopen();
-    },
-    [Symbol.dispose]() {
-      stream.flushSync();
-      if (toFile) stream.end();
-    },
+    reopen: () => stream.reopen(),
+    [Symbol.dispose]: () => stream[Symbol.dispose](),
   };
+  return logger;
 }
 
 /** True for anything that names a level; the narrow way from a request or a flag to `LogLevel`. */

@@ -1,10 +1,20 @@
 // The logger: JSON lines, one gate for all children, redaction of the finished line, journal priorities.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createLogger } from '../../../src/telemetry/create-logger.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'mem-agent-logger-'));
@@ -67,6 +77,48 @@ test('reopen follows a rotated file', () => {
   logger.info({}, 'two');
   assert.equal(linesOf(`${file}.1`)[0]?.['msg'], 'one');
   assert.equal(linesOf(file)[0]?.['msg'], 'two');
+});
+
+test('a full disk under the log stops nothing: lines are held, a bounded part of them, and the loss is told', async () => {
+  const file = join(directory, 'full.log');
+  symlinkSync('/dev/full', file);
+  using logger = createLogger({ level: 'info', destination: { file } });
+  logger.info({}, 'first');
+  const [count, text] = [3000, 'x'.repeat(1000)];
+  for (let index = 0; index < count; index++) logger.info({ index }, text);
+  rmSync(file);
+  logger.reopen();
+  await nextTurn();
+  logger.info({}, 'last');
+  const lines = linesOf(file);
+  assert.equal(lines[0]?.['msg'], 'first');
+  assert.equal(lines.at(-1)?.['msg'], 'last');
+  const told = lines.find(({ msg }) => msg === 'the log can be written again');
+  assert.equal(told?.['level'], 'warn');
+  assert.equal(told['lostLines'], count + 3 - lines.length);
+  assert.ok(statSync(file).size < 1.1 * 1024 * 1024);
+});
+
+test('a rotation that cannot open the new file writes on into the old one', () => {
+  const folder = join(directory, 'gone');
+  const file = join(folder, 'a.log');
+  mkdirSync(folder);
+  using logger = createLogger({ level: 'info', destination: { file } });
+  renameSync(folder, `${folder}.away`);
+  writeFileSync(folder, 'a file where the directory was');
+  logger.reopen();
+  logger.info({}, 'still here');
+  assert.equal(linesOf(join(`${folder}.away`, 'a.log')).at(-1)?.['msg'], 'still here');
+});
+
+test('a log that cannot be opened names the setting', () => {
+  const parent = join(directory, 'no-directory');
+  writeFileSync(parent, '');
+  const file = join(parent, 'a.log');
+  assert.throws(() => createLogger({ level: 'info', destination: { file } }), {
+    code: 'CONFIG_INVALID',
+    message: `log.file: can't write ${file} (EEXIST)`,
+  });
 });
 
 test('under systemd each line has its priority; a stream that is not the journal has none', () => {
