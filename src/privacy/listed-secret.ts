@@ -12,7 +12,8 @@ interface Line {
 const RULE_ROW = /^[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
 const HEADING = /^[ \t]*(#{1,6})[ \t]+(.*)$/;
 /** Groups: what comes before the value, and the value. */
-const ITEM = /^([ \t>]*(?:[-+*]|\d{1,3}[.)])?[ \t]*(?:(?<name>[^:|]{1,60}):[ \t]*)?["'`*]*)(?<value>\S.*?)["'`*\s]*$/;
+const ITEM = /^([ \t>]*(?:[-+*]|\d{1,3}[.)])?[ \t]*(?:(?<name>[^:|]{1,60}):[ \t]*)?["'`*]*)(?<value>\S.*)$/;
+const MARK = /["'`*\s]/;
 
 /** A recovery code alone in its line, or two beside each other. */
 const CODE_ITEM = /^(?=\D*\d)[A-Za-z0-9-]{5,40}(?:[ \t]+[A-Za-z0-9-]{5,40})?$/;
@@ -53,7 +54,7 @@ function cellsOf(line: Line): Line[] {
     .map((match) => {
       const inner = match[0].replace(/^[\s"'`*]+/, '');
       return {
-        text: inner.replace(/[\s"'`*]+$/, ''),
+        text: withoutMarks(inner, 0),
         start: line.start + match.index + match[0].length - inner.length,
       };
     })
@@ -71,12 +72,20 @@ function* underHeadings(lines: readonly Line[]): Generator<SecretRange> {
       continue;
     }
     if (secretDepth === 0 || line.text.includes('|')) continue;
-    const { name, value } = ITEM.exec(line.text)?.groups ?? {};
+    const { name, value: whole } = ITEM.exec(line.text)?.groups ?? {};
+    const value = whole === undefined ? undefined : withoutMarks(whole, 1);
     if (value === undefined || (name !== undefined && PUBLIC_ITEM.test(name.trim()))) continue;
     // A sentence between the items is no item; a code alone on its line is one.
     const isItem = name === undefined ? CODE_ITEM.test(value) : isShort(name) && isValue(value);
     if (isItem) yield asSecret({ text: value, start: line.start + line.text.lastIndexOf(value) });
   }
+}
+
+/** Without the marks and blanks at its end, by hand: a pattern that ends in them goes back over a long line again and again. */
+function withoutMarks(text: string, least: number): string {
+  let end = text.length;
+  while (end > least && MARK.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
 }
 
 function isTitle(text: string): boolean {

@@ -6,6 +6,7 @@ import { systemPrompt } from '../../../src/agent/system-prompt.ts';
 import { pythonRepr } from '../../../src/lib/python-repr.ts';
 import { createPrivacyScreen } from '../../../src/privacy/create-privacy-screen.ts';
 import type { ScreenSession } from '../../../src/privacy/create-privacy-screen.ts';
+import { findListedSecrets } from '../../../src/privacy/listed-secret.ts';
 import { parsePrivacyRules } from '../../../src/privacy/privacy-rules.ts';
 import { findPlanted, plantSecret, SECRET_KINDS, TOKEN_MAKERS } from '../../helpers/planted-secrets.ts';
 import type { PlantedSecret, Random } from '../../helpers/planted-secrets.ts';
@@ -321,4 +322,11 @@ test('what was learnt from a text that stayed is withheld in any part of it, and
   assert.throws(() => session.redact('hush'), refused);
   session.learn('x'.repeat(5_000_000));
   assert.throws(() => session.redact('anything'), refused);
+});
+
+test('a long line of blanks or marks under a title of secrets costs no more than its length', () => {
+  const long = ' '.repeat(300_000) + '*'.repeat(300_000);
+  const text = `# Passwords\n- a${long}x\n- bank: hunter22${long}\n\n| name | password |\n|---|---|\n| b${long}x | "tr0ub4dor"${long} |\n`;
+  const found = [...findListedSecrets(text)].map(({ start, end }) => text.slice(start, end));
+  assert.deepEqual(found, ['tr0ub4dor', 'hunter22']);
 });
