@@ -45,7 +45,7 @@ export const policySchema = z.strictObject({
   tools: z.array(z.string().min(1).max(64)).max(100).optional(),
   /** Networks it may call from; left out: any. */
   cidrs: z
-    .array(z.union([z.cidrv4(), z.cidrv6()]))
+    .array(z.union([z.cidrv4(), z.cidrv6()], 'a network such as 10.0.0.0/8 or fd00::/8, one address as 10.0.0.7/32'))
     .min(1)
     .max(100)
     .optional(),

@@ -22,6 +22,11 @@ export function openDialog(title, ...children) {
   return dialog;
 }
 
+/** For what ends under an open dialog, as a session does. */
+export function closeDialogs() {
+  for (const dialog of document.querySelectorAll('dialog')) dialog.close();
+}
+
 /**
  * A form in a dialog. Stays open with what is wrong when the action fails.
  * @param {object} options
@@ -32,7 +37,7 @@ export function openDialog(title, ...children) {
  * @param {(form: HTMLFormElement) => Promise<void>} options.submit
  */
 export function openForm({ title, content, action, isDangerous = false, submit }) {
-  const wrong = el('div');
+  const wrong = el('div', { class: 'dialog-wrong' });
   const go = el('button', { type: 'submit', class: isDangerous ? 'primary danger' : 'primary' }, action);
   const form = el(
     'form',
@@ -45,19 +50,16 @@ export function openForm({ title, content, action, isDangerous = false, submit }
     el('div', { class: 'fields-stack' }, ...content),
     wrong,
   );
-  const foot = el(
-    'div',
-    { class: 'dialog-foot' },
-    el('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'),
-    go,
-  );
+  const cancel = el('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel');
+  const foot = el('div', { class: 'dialog-foot' }, cancel, go);
   go.addEventListener('click', (event) => {
     event.preventDefault();
     form.requestSubmit();
   });
   const dialog = openDialog(title, form);
   dialog.append(foot);
-  if (form.querySelector('input, select, textarea') === null) go.focus();
+  // What can't be undone is not one Enter too many away.
+  if (form.querySelector('input, select, textarea') === null) (isDangerous ? cancel : go).focus();
 
   async function send() {
     go.disabled = true;
@@ -80,7 +82,8 @@ export function openForm({ title, content, action, isDangerous = false, submit }
  * @param {string} text what will happen, and whether it can be undone
  * @param {string} action
  * @param {() => Promise<void>} run
+ * @param {import('./dom.mjs').Child} [which] what tells it from others of the same name
  */
-export function confirm(title, text, action, run) {
-  openForm({ title, content: [el('p', {}, text)], action, isDangerous: true, submit: run });
+export function confirm(title, text, action, run, which) {
+  openForm({ title, content: [which, el('p', {}, text)], action, isDangerous: true, submit: run });
 }

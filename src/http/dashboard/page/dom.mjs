@@ -95,6 +95,14 @@ export function icon(name) {
  * @param {string} text
  */
 export function announce(text) {
-  const announcer = document.getElementById('announcer');
-  if (announcer !== null) announcer.textContent = text;
+  // What is outside an open dialog is inert: nothing there is read out.
+  const dialog = [...document.querySelectorAll('dialog[open]')].at(-1);
+  if (dialog === undefined) {
+    const announcer = document.getElementById('announcer');
+    if (announcer !== null) announcer.textContent = text;
+    return;
+  }
+  let place = dialog.querySelector('.announcer');
+  if (place === null) dialog.append((place = el('div', { class: 'announcer visually-hidden', role: 'status' })));
+  place.textContent = text;
 }

@@ -66,11 +66,17 @@ const TOAST_MS = 6000;
  * @param {'ok' | 'bad'} [kind]
  */
 export function toast(text, kind = 'ok') {
-  let place = document.querySelector('.toasts');
-  if (place === null)
-    document.body.append((place = el('div', { class: 'toasts', role: 'region', 'aria-label': 'Messages' })));
+  const there = document.querySelector('.toasts');
+  const place =
+    there instanceof HTMLElement
+      ? there
+      : el('div', { class: 'toasts', role: 'region', 'aria-label': 'Messages', popover: 'manual' });
+  if (place !== there) document.body.append(place);
   const message = el('div', { class: `notice ${kind}` }, text);
   place.append(message);
+  // Shown anew, so that it is over a dialog that has been opened since.
+  place.hidePopover();
+  place.showPopover();
   announce(text);
   setTimeout(() => message.remove(), TOAST_MS);
 }

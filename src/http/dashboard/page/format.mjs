@@ -13,6 +13,8 @@ const dayTime = new Intl.DateTimeFormat('en-GB', {
   second: '2-digit',
 });
 
+const TICK_MS = 1000;
+
 /** @param {number} value */
 export const number = (value) => (value >= 100_000 ? compact.format(value) : whole.format(value));
 
@@ -51,10 +53,28 @@ export const dateTime = (iso) => dayTime.format(new Date(iso));
  */
 export function ago(iso, never = 'never') {
   if (iso === null || iso === undefined) return el('span', { class: 'muted' }, never);
+  return el('time', { datetime: iso, title: dateTime(iso), class: 'ago' }, agoWords(iso));
+}
+
+/** @param {string} iso */
+function agoWords(iso) {
   const passedMs = Date.now() - Date.parse(iso);
-  const words =
-    Math.abs(passedMs) < 5000 ? 'just now' : passedMs > 0 ? `${duration(passedMs)} ago` : `in ${duration(-passedMs)}`;
-  return el('time', { datetime: iso, title: dateTime(iso) }, words);
+  if (Math.abs(passedMs) < 5000) return 'just now';
+  return passedMs > 0 ? `${duration(passedMs)} ago` : `in ${duration(-passedMs)}`;
+}
+
+/**
+ * How long ago it was goes on while nothing else on the page changes.
+ * @param {AbortSignal} signal
+ */
+export function keepTimes(signal) {
+  const timer = setInterval(() => {
+    for (const time of document.querySelectorAll('time.ago')) {
+      const words = agoWords(time.getAttribute('datetime') ?? '');
+      if (time.textContent !== words) time.textContent = words;
+    }
+  }, TICK_MS);
+  signal.addEventListener('abort', () => clearInterval(timer));
 }
 
 /** @param {string} iso */

@@ -4,6 +4,8 @@ import { lines } from './api.mjs';
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;
+/** The daemon says something each second. A network that swallows everything ends no stream. */
+const LONGEST_SILENCE_MS = 8000;
 
 /** Dispatches `status`, `runs` and `figures` with the data as `detail`, and `connection` with the state of the stream. */
 export class LiveFeed extends EventTarget {
@@ -48,8 +50,13 @@ export class LiveFeed extends EventTarget {
   async #listen(signal) {
     let heard = false;
     let event = 'message';
+    const silence = new AbortController();
+    const giveUp = () => silence.abort();
+    let timer = setTimeout(giveUp, LONGEST_SILENCE_MS);
     try {
-      for await (const line of lines('/events', signal)) {
+      for await (const line of lines('/events', AbortSignal.any([signal, silence.signal]))) {
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, LONGEST_SILENCE_MS);
         if (!heard) this.#tell('connection', 'live');
         heard = true;
         if (line.startsWith('event:')) event = line.slice(6).trim();
@@ -58,6 +65,8 @@ export class LiveFeed extends EventTarget {
     } catch {
       // Whatever it was, the next try says whether it is over; the connection shows as lost meanwhile.
       return heard;
+    } finally {
+      clearTimeout(timer);
     }
     return heard;
   }

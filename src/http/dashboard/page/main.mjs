@@ -1,5 +1,6 @@
 // Starts the page: the colours, then the one-time link if there is one, then the sign-in or the views.
 import { forgetSession, session, signIn, whoAmI } from './api.mjs';
+import { closeDialogs } from './dialog.mjs';
 import { showShell } from './shell.mjs';
 import { showSignIn } from './sign-in.mjs';
 import { startTheme } from './theme.mjs';
@@ -18,6 +19,7 @@ function enter(person) {
 function leave(words) {
   open?.abort();
   open = undefined;
+  closeDialogs();
   forgetSession();
   showSignIn(enter, { words });
 }

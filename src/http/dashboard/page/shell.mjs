@@ -4,6 +4,7 @@ import { signOut } from './api.mjs';
 import { announce, el, fill, icon } from './dom.mjs';
 import { act } from './feedback.mjs';
 import { LiveFeed } from './live.mjs';
+import { keepTimes, dateTime } from './format.mjs';
 import { badge } from './parts.mjs';
 import { themeSwitch } from './theme.mjs';
 import { showAudit } from './views/audit.mjs';
@@ -38,6 +39,18 @@ const VIEWS = [
   ['config', 'config', 'Configuration', showConfig],
 ];
 
+const lostNotice = () =>
+  el(
+    'div',
+    { class: 'notice warn' },
+    el('strong', {}, 'No connection to the daemon'),
+    el(
+      'p',
+      {},
+      `What you see is from ${dateTime(new Date().toISOString())} or before. The page tries again by itself.`,
+    ),
+  );
+
 const CONNECTION = { connecting: ['starting', 'connecting'], live: ['ok', 'live'], lost: ['failed', 'no connection'] };
 
 /**
@@ -65,6 +78,7 @@ export function showShell(person, signal, left) {
     icon('menu'),
   );
   const connection = el('span', {});
+  const lost = el('div', { class: 'lost', role: 'status' });
   /** @type {HTMLElement} */
   const side = el(
     'header',
@@ -93,6 +107,8 @@ export function showShell(person, signal, left) {
           { class: 'small who', title: person.id },
           person.name,
           el('span', { class: 'muted' }, ` · ${person.id}`),
+          !person.scopes.includes('admin:write') &&
+            el('div', { class: 'muted' }, 'Looks only: actions need a key with admin:write'),
         ),
         el(
           'button',
@@ -111,7 +127,8 @@ export function showShell(person, signal, left) {
       ),
     ),
   );
-  fill(app, el('div', { class: 'shell' }, side, main));
+  fill(app, el('div', { class: 'shell' }, side, el('div', { class: 'page' }, lost, main)));
+  keepTimes(signal);
 
   /** @param {boolean} isOpen */
   function setMenu(isOpen) {
@@ -126,6 +143,13 @@ export function showShell(person, signal, left) {
     (/** @type {keyof typeof CONNECTION} */ state) => {
       const [look = '', words = ''] = CONNECTION[state];
       fill(connection, badge(look, words));
+      if (state === 'lost') {
+        // Each try that fails says so again; the time is that of the first.
+        if (lost.childElementCount === 0) fill(lost, lostNotice());
+      } else if (lost.childElementCount > 0) {
+        lost.replaceChildren();
+        if (main.querySelector('.notice.bad') !== null) route(true);
+      }
     },
     signal,
   );

@@ -1,5 +1,5 @@
 // The form of a key: who it is for, what it may do, how much, and until when. What the form does not show of a policy stays as it is.
-import { call, list } from '../api.mjs';
+import { call, list, Problem } from '../api.mjs';
 import { openForm } from '../dialog.mjs';
 import { el } from '../dom.mjs';
 import { checkbox, field, select } from '../parts.mjs';
@@ -94,7 +94,7 @@ export function openKeyForm({ key, done }) {
               el('input', {
                 type: 'number',
                 name,
-                min: 0,
+                min: name.startsWith('usd') ? 0 : 1,
                 step: name.startsWith('usd') ? 'any' : '1',
                 value: policy.limits?.[name],
                 placeholder: 'no limit',
@@ -131,6 +131,12 @@ export function openKeyForm({ key, done }) {
       ),
     ],
     async submit(form) {
+      if (!new FormData(form).has('scopes'))
+        throw new Problem({
+          status: 400,
+          detail: 'A key needs something that it may do',
+          hint: 'Choose at least one.',
+        });
       const body = bodyOf(new FormData(form), key);
       done(
         key === undefined

@@ -67,7 +67,7 @@ export function showKeys({ place, signal, canWrite, person }) {
           ],
         },
         { head: 'State', kind: 'nowrap', cell: (key) => badge(key.state) },
-        { head: 'Scopes', cell: (key) => key.scopes.join(', ') },
+        { head: 'Scopes', cell: (key) => scopesInWords(key.scopes) },
         { head: 'Root and limits', cell: (key) => [key.root, el('div', { class: 'muted small' }, limitsInWords(key))] },
         { head: 'Last used', kind: 'nowrap', cell: (key) => ago(key.lastUsedAt) },
         { head: 'Expires', kind: 'nowrap', cell: (key) => ago(key.expiresAt, 'never') },
@@ -104,6 +104,7 @@ export function showKeys({ place, signal, canWrite, person }) {
                 }),
               );
             },
+            whichKey(key),
           ),
       }),
       rowButton('Revoke', {
@@ -121,12 +122,38 @@ export function showKeys({ place, signal, canWrite, person }) {
               toast(`${key.name} is revoked`);
               await reload();
             },
+            whichKey(key),
           ),
         isDanger: true,
       }),
     );
   }
 }
+
+/**
+ * After a rotation two keys have one name.
+ * @param {Key} key
+ */
+const whichKey = (key) =>
+  el(
+    'p',
+    { class: 'muted small' },
+    el('code', {}, key.id),
+    ' · last used ',
+    ago(key.lastUsedAt),
+    ' · expires ',
+    ago(key.expiresAt, 'never'),
+  );
+
+/**
+ * A line ends between two, not in one.
+ * @param {string[]} scopes
+ */
+const scopesInWords = (scopes) =>
+  scopes.flatMap((scope, index) => [
+    index > 0 && ' ',
+    el('span', { class: 'nowrap' }, index < scopes.length - 1 ? `${scope},` : scope),
+  ]);
 
 /** @param {Key} key */
 function limitsInWords({ policy = {}, cloudConsent, cloudBudgetUsdPerMonth }) {
@@ -170,6 +197,12 @@ function showSecret(name, secret) {
       el('button', { type: 'button', class: 'primary', onclick: () => dialog.close() }, 'I have it'),
     ),
   );
+  // It can't be shown again: a key pressed by habit does not take it away.
+  dialog.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    event.preventDefault();
+    announce('The key is still shown. Copy it, then press “I have it”.');
+  });
   dialog.addEventListener('close', () => text.replaceChildren());
   announce('The new key is shown. Copy it now.');
 }

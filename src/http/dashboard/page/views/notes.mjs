@@ -8,6 +8,8 @@ import { card, field, select, tag, viewHead } from '../parts.mjs';
 /** @typedef {{path: string, sizeBytes?: number, modifiedAt?: string, title?: string, snippet?: string}} Entry */
 
 const PAGE = 200;
+/** A search answers with the best and has no pages. */
+const MOST_FOUND = 50;
 
 /** @param {import('../shell.mjs').ViewContext} context */
 export function showNotes({ place, signal, person }) {
@@ -51,7 +53,11 @@ export function showNotes({ place, signal, person }) {
     ),
     el('div', { class: 'split' }, found, reader),
   );
-  root.addEventListener('change', () => void find());
+  root.addEventListener('change', () => {
+    // The note of another root would look like one of this.
+    fill(reader, empty('Choose a note to read it.'));
+    void find();
+  });
 
   async function loadRoots() {
     const roots = await list('/roots', { signal }).catch(() => []);
@@ -65,9 +71,10 @@ export function showNotes({ place, signal, person }) {
     const q = words.value.trim();
     const query = new URLSearchParams({
       root: root.value,
-      ...(q === '' ? { limit: String(PAGE) } : { q, limit: '50' }),
+      ...(q === '' ? { limit: String(PAGE) } : { q, limit: String(MOST_FOUND) }),
       ...(cursor !== undefined && { cursor }),
     });
+    const scrolled = before.length === 0 ? 0 : (found.querySelector('.pick-list')?.scrollTop ?? 0);
     await load(
       found,
       'Looking for notes …',
@@ -75,6 +82,8 @@ export function showNotes({ place, signal, person }) {
       (/** @type {{items: Entry[], nextCursor: string | null}} */ { items, nextCursor }) =>
         pickList([...before, ...items], nextCursor, q),
     );
+    const picks = found.querySelector('.pick-list');
+    if (picks !== null) picks.scrollTop = scrolled;
   }
 
   /**
@@ -87,7 +96,11 @@ export function showNotes({ place, signal, person }) {
       'div',
       { class: 'card-head' },
       el('h2', {}, q === '' ? 'All notes' : `Found for “${q}”`),
-      tag(`${entries.length}${nextCursor === null ? '' : '+'}`),
+      tag(
+        q !== '' && entries.length >= MOST_FOUND
+          ? `the best ${entries.length}`
+          : `${entries.length}${nextCursor === null ? '' : '+'}`,
+      ),
     );
     if (entries.length === 0)
       return [
@@ -154,7 +167,13 @@ export function showNotes({ place, signal, person }) {
           ),
         ),
       ],
-    );
+    ).then(() => {
+      // On a phone the note is below the list.
+      if (signal.aborted || reader.getBoundingClientRect().top < window.innerHeight / 2) return;
+      reader.scrollIntoView({ block: 'start' });
+      const text = reader.querySelector('.note-text');
+      if (text instanceof HTMLElement) text.focus({ preventScroll: true });
+    });
   }
 
   void loadRoots().then(() => find());

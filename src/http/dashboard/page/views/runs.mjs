@@ -19,8 +19,9 @@ export function showRuns({ place, signal, live, canWrite }) {
     runs,
   );
   /** @param {any[]} rows */
-  const show = (rows) => runsTable(rows, canWrite);
-  void load(runs, 'Loading the runs …', () => list('/runs', { signal }), show);
+  const show = (rows) => runsTable(rows, { canWrite, reload });
+  const reload = () => load(runs, 'Loading the runs …', () => list('/runs', { signal }), show);
+  void reload();
   live.on(
     'runs',
     (/** @type {any[]} */ rows) => {
@@ -32,9 +33,9 @@ export function showRuns({ place, signal, live, canWrite }) {
 
 /**
  * @param {any[]} rows
- * @param {boolean} canWrite
+ * @param {{canWrite: boolean, reload: () => Promise<void>}} options
  */
-function runsTable(rows, canWrite) {
+function runsTable(rows, { canWrite, reload }) {
   return table({
     caption: 'Runs',
     isCaptionHidden: true,
@@ -66,6 +67,7 @@ function runsTable(rows, canWrite) {
                   async () => {
                     await call(`/runs/${encodeURIComponent(run.id)}`, { method: 'DELETE' });
                     toast('The run is cancelled');
+                    await reload();
                   },
                 ),
               isDanger: true,

@@ -11,7 +11,7 @@ const REFRESH_MS = 3000;
 const LOG_LINES = 500;
 
 /** @param {import('../shell.mjs').ViewContext} context */
-export function showWorker({ place, signal, canWrite }) {
+export function showWorker({ place, signal, live, canWrite }) {
   const worker = el('div', {});
   const log = el('div', {});
   const backends = card();
@@ -51,6 +51,19 @@ export function showWorker({ place, signal, canWrite }) {
       (rows) => backendTable(rows, canWrite),
     );
   void loadBackends();
+  // What a backend is goes with the state of the model and the worker.
+  let known = '';
+  live.on(
+    'status',
+    (/** @type {{components: Record<string, {state: string, reason: string}>}} */ { components }) => {
+      const now = JSON.stringify(
+        [components['model'], components['worker']].map((part) => [part?.state, part?.reason]),
+      );
+      if (known !== '' && known !== now) void loadBackends();
+      known = now;
+    },
+    signal,
+  );
 }
 
 function noWorker() {
@@ -131,6 +144,7 @@ function workerCard(status, { canWrite, refresh }) {
       {},
       el('h2', { class: 'row' }, status.name, badge(status.state)),
       el('p', { class: 'muted' }, status.reason || 'It answers.'),
+      nextStep(status),
     ),
     actions,
     facts([
@@ -147,11 +161,32 @@ function workerCard(status, { canWrite, refresh }) {
   );
 }
 
+/**
+ * What an operator can do about it.
+ * @param {{state: string, retryInMs: number | null, isAsleep: boolean}} status
+ */
+function nextStep({ state, retryInMs, isAsleep }) {
+  const soon = retryInMs === null ? '' : ` The next try is in ${duration(retryInMs)}.`;
+  /** @type {Record<string, string>} */
+  const words = {
+    crash_loop: `It ended too often.${soon} Read the log below; once it is mended, restart it.`,
+    failed: 'Read the log below; once it is mended, restart it.',
+    backoff: `${soon} Restart it to try at once.`.trim(),
+    stopped: isAsleep ? 'The next question wakes it.' : 'Somebody stopped it. Start it to have it answer again.',
+  };
+  return words[state] !== undefined && el('p', {}, words[state]);
+}
+
 /** @param {any} failure */
 function lastFailure(failure) {
-  return el(
+  const tail = () => {
+    // The end of it says why.
+    const log = details.querySelector('.log');
+    if (log !== null) log.scrollTop = log.scrollHeight;
+  };
+  const details = el(
     'details',
-    {},
+    { ontoggle: tail },
     el('summary', {}, `Last failure: ${failure.kind}, `, ago(failure.atIso)),
     el('p', {}, failure.reason),
     el(
@@ -160,6 +195,7 @@ function lastFailure(failure) {
       failure.logTail.join('\n'),
     ),
   );
+  return details;
 }
 
 /** @param {any} gpu */
