@@ -67,7 +67,7 @@ function verificationDetails(last: LastVerification | undefined): Record<string,
 
 /** The default root in full, as ever; of the others what they hold, and whatever is wrong with any of them. */
 function probeRoots(roots: Roots): Probe {
-  const [whole, ...others] = roots.all().map((root) => ({ name: root.name, ...probeRoot(root, roots) }));
+  const [whole, ...others] = roots.all().map((root) => ({ name: root.name, ...probeRoot(root) }));
   if (whole === undefined) return { state: 'failed', reason: 'no memory root is open' };
   const worse = [whole, ...others].find(({ state }) => state !== 'ok') ?? whole;
   const reason = worse === whole ? whole.reason : `${worse.name}: ${worse.reason}`;
@@ -76,11 +76,12 @@ function probeRoots(roots: Roots): Probe {
   return { state: worse.state, reason, details: { ...whole.details, roots: named } };
 }
 
-function probeRoot(root: MemoryRoot, roots: Roots): Required<Probe> {
+function probeRoot(root: MemoryRoot): Required<Probe> {
   const { notes, sizeBytes, index, indexedNotes, indexLagMs, writable, reason } = root.status();
-  const isWrong = index === 'failed' || (!writable && !roots.readOnlyNames.has(root.name));
+  const problem = root.problem();
+  const isWrong = index === 'failed' || problem !== '';
   const details = { notes, sizeBytes, index, indexedNotes, indexLagMs, writable };
-  return { state: isWrong ? 'degraded' : 'ok', reason, details };
+  return { state: isWrong ? 'degraded' : 'ok', reason: problem === '' ? reason : problem, details };
 }
 
 function probeWorker(worker: Worker): Probe {

@@ -91,6 +91,8 @@ export interface MemoryRoot extends AsyncDisposable {
   mayWrite(path: string): boolean;
   /** The same root for a caller with these paths: what it may not read is not there. Needs no closing. */
   scopedTo(paths: ScopedPaths): MemoryRoot;
+  /** Why the directory can't be used as it is configured (gone, not writable) and what to do; '' if it can. */
+  problem(): string;
   /** For `/health`, `memory_status` and metrics. */
   status(): {
     notes: number;

@@ -10,6 +10,7 @@ import type { MemoryEvent } from './memory-event.ts';
 import { weighNote } from './note-weights.ts';
 import { decodeText, isNotePath, type NoteReader } from './note-reader.ts';
 import type { PathJail } from './path-jail.ts';
+import type { RootAccess } from './root-access.ts';
 import type { RootCounts } from './root-counts.ts';
 import { RootFingerprint, type RootRevision } from './root-revision.ts';
 import { runInSlices } from './slices.ts';
@@ -20,6 +21,7 @@ const NOTES_PER_MERGE = 32;
 const SETTLE_MS = 50;
 const OWN_WRITE_SETTLE_MS = 500;
 const CATCH_UP_MS = 20;
+const ABSENCE_PAUSE_MS = 1000;
 
 export interface NoteIndexerOptions {
   jail: PathJail;
@@ -29,8 +31,7 @@ export interface NoteIndexerOptions {
   revision: RootRevision;
   clock: Clock;
   sweepIntervalMs: number;
-  /** Leftovers of interrupted writes are cleared away. */
-  mayRemove: boolean;
+  access: RootAccess;
   onEvent: (event: MemoryEvent) => void;
 }
 
@@ -43,6 +44,8 @@ export class NoteIndexer implements AsyncDisposable {
   #reason = '';
   #isClosed = false;
   #isFollowing = false;
+  /** The directory is gone: what the index knows is kept until it is back. */
+  #isAbsent = false;
   #wantsSweep = false;
   #work: Promise<void> | undefined;
   #counted: Promise<void> | undefined;
@@ -75,12 +78,17 @@ export class NoteIndexer implements AsyncDisposable {
   start(): void {
     if (this.#isFollowing || this.#isClosed) return;
     this.#isFollowing = true;
+    this.#watch();
+    this.requestSweep();
+  }
+
+  #watch(): void {
+    this.#watcher?.[Symbol.dispose]();
     this.#watcher = watchDirectories({
       directory: this.#options.jail.directory,
       onChange: (path) => this.#noticeChange(path),
       onProblem: (reason) => this.#options.onEvent({ type: 'watch.limited', reason }),
     });
-    this.requestSweep();
   }
 
   /** Resolves once the totals of the root are known; begins the first walk if nothing has. */
@@ -143,7 +151,8 @@ export class NoteIndexer implements AsyncDisposable {
     if (this.#isClosed || this.#work !== undefined) return;
     this.#work = this.#run().finally(() => {
       this.#work = undefined;
-      if (this.#wantsSweep || this.#dirty.size > 0) this.#schedule(SETTLE_MS);
+      if (this.#isAbsent) this.#schedule(ABSENCE_PAUSE_MS);
+      else if (this.#wantsSweep || this.#dirty.size > 0) this.#schedule(SETTLE_MS);
       else if (this.#isFollowing) this.#schedule(this.#sweepPauseMs);
     });
   }
@@ -164,6 +173,7 @@ export class NoteIndexer implements AsyncDisposable {
 
   async #run(): Promise<void> {
     const { index, onEvent, clock } = this.#options;
+    if (this.#isAway()) return;
     const startedAtMs = clock.monotonicMs();
     if (this.#wantsSweep || (this.#isFollowing && startedAtMs - this.#sweptAtMs >= this.#sweepPauseMs)) {
       this.#wantsSweep = false;
@@ -180,6 +190,17 @@ export class NoteIndexer implements AsyncDisposable {
       this.#state = 'ready';
       onEvent({ type: 'index.ready', notes: index.count, durationMs: clock.monotonicMs() - startedAtMs });
     }
+  }
+
+  /** A watch ends with its directory, so what comes back is watched anew and looked through. */
+  #isAway(): boolean {
+    const wasAbsent = this.#isAbsent;
+    this.#isAbsent = this.#options.access.missing() !== null;
+    if (wasAbsent && !this.#isAbsent) {
+      if (this.#isFollowing) this.#watch();
+      this.#wantsSweep = true;
+    }
+    return this.#isAbsent;
   }
 
   /** Runs work in slices, each its own transaction; an error turns the index off, not the memory. */
@@ -266,8 +287,8 @@ export class NoteIndexer implements AsyncDisposable {
 
   #removeLeftover(path: string, stats: Stats): void {
     // Younger ones may belong to a write that runs right now.
-    if (this.#options.mayRemove && stats.isFile() && stats.mtimeMs < this.#openedAtMs - 1000)
-      rmSync(path, { force: true });
+    if (!stats.isFile() || stats.mtimeMs >= this.#openedAtMs - 1000) return;
+    if (this.#options.access.unwritable() === null) rmSync(path, { force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -14,6 +14,7 @@ import { decodeText, isNotePath, versionOf, type NoteReader } from './note-reade
 import type { PathJail, Pinned } from './path-jail.ts';
 import { notADirectory, notAFile, notFound, outsidePaths, refused, tooLarge } from './refusals.ts';
 import { replaceFirst } from './replace-text.ts';
+import type { RootAccess } from './root-access.ts';
 import type { RootCounts } from './root-counts.ts';
 import type { RootRevision } from './root-revision.ts';
 import { WriteLock } from './write-lock.ts';
@@ -26,8 +27,7 @@ export interface NoteWriterOptions {
   revision: RootRevision;
   maxFileBytes: number;
   maxRootBytes: number;
-  /** Why nothing may be written, and what would change that; null: it may be. */
-  readOnly: AppError | null;
+  access: RootAccess;
   onEvent: (event: MemoryEvent) => void;
 }
 
@@ -163,7 +163,7 @@ export class NoteWriter implements AsyncDisposable {
   }
 
   #change<Result>(path: string, options: WriteOptions, task: (relative: string) => Promise<Result>): Promise<Result> {
-    const { jail, indexer, revision, readOnly } = this.#options;
+    const { jail, indexer, revision, access } = this.#options;
     if (this.#isClosed) {
       const closed = new AppError('MEMORY_UNAVAILABLE', 'The memory root is closed', {
         hint: 'Try again once mem-agent has started',
@@ -172,7 +172,8 @@ export class NoteWriter implements AsyncDisposable {
     }
     return this.#lock.run(async () => {
       const relative = jail.parse(path);
-      if (readOnly !== null) throw readOnly;
+      const unwritable = access.unwritable();
+      if (unwritable !== null) throw unwritable;
       this.#refuseOutside(relative, path, options);
       await indexer.counted();
       try {

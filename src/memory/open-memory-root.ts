@@ -13,6 +13,7 @@ import { NoteIndexer } from './note-indexer.ts';
 import { NoteReader } from './note-reader.ts';
 import { NoteWriter } from './note-writer.ts';
 import { PathJail } from './path-jail.ts';
+import { createRootAccess } from './root-access.ts';
 import { RootCounts } from './root-counts.ts';
 import { RootRevision } from './root-revision.ts';
 import { createRootView } from './root-view.ts';
@@ -47,12 +48,12 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
   const { maxFileBytes = 1024 ** 2, maxRootBytes = 100 * 1024 ** 2, isReadOnly = false } = options;
   const directory = resolve(options.directory);
   ensureDirectory(directory, isReadOnly);
-  const readOnly = isReadOnly ? readOnlyByChoice(name) : whyReadOnly(directory);
   const ignore = new IgnoreFile(directory, () => {
     revision.grow();
     indexer.requestSweep();
   });
   const jail = new PathJail(directory, ignore);
+  const access = createRootAccess({ name, directory: jail.directory, isReadOnly });
   const reader = new NoteReader(jail, maxFileBytes);
   const counts = new RootCounts();
   const revision = new RootRevision(clock);
@@ -66,7 +67,7 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
     revision,
     clock,
     sweepIntervalMs,
-    mayRemove: readOnly === null,
+    access,
     onEvent,
   });
   const writer = new NoteWriter({
@@ -77,10 +78,9 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
     revision,
     maxFileBytes,
     maxRootBytes,
-    readOnly,
+    access,
     onEvent,
   });
-  const readOnlyReason = readOnly?.message ?? '';
   return createRootView(
     {
       name,
@@ -93,7 +93,7 @@ export function openMemoryRoot(options: MemoryRootOptions): MemoryRoot {
       revision,
       maxFileBytes,
       scanLimitMs,
-      readOnlyReason,
+      access,
       clock,
     },
     null,
@@ -139,22 +139,4 @@ function missing(directory: string): AppError {
   return new AppError('MEMORY_UNAVAILABLE', `The read-only memory directory ${directory} does not exist`, {
     hint: 'Correct its path in memory.roots, or make the directory',
   });
-}
-
-function readOnlyByChoice(name: string): AppError {
-  return new AppError('PERMISSION_DENIED', `The memory root ${name} is read-only`, {
-    hint: 'Use a key of a root that may be written, or take readonly=true out of its entry in memory.roots and restart',
-  });
-}
-
-function whyReadOnly(directory: string): AppError | null {
-  try {
-    accessSync(directory, constants.W_OK);
-    return null;
-  } catch (error) {
-    const code = systemErrorCode(error) ?? 'unknown';
-    return new AppError('PERMISSION_DENIED', `The memory directory is not writable (${code}); notes can be read only`, {
-      hint: 'Make memory.dir writable and restart',
-    });
-  }
 }

@@ -12,6 +12,7 @@ import { NoteSearch } from './note-search.ts';
 import type { NoteWriter } from './note-writer.ts';
 import type { PathJail } from './path-jail.ts';
 import { createPathScope, type PathScope } from './path-scope.ts';
+import type { RootAccess } from './root-access.ts';
 import type { RootCounts } from './root-counts.ts';
 import type { RootRevision } from './root-revision.ts';
 import { createScopedIndex } from './scoped-index.ts';
@@ -28,7 +29,7 @@ export interface RootParts {
   revision: RootRevision;
   maxFileBytes: number;
   scanLimitMs: number;
-  readOnlyReason: string;
+  access: RootAccess;
   clock: Clock;
 }
 
@@ -36,7 +37,7 @@ export interface RootParts {
 const SCANNED_NOTES = 500;
 
 export function createRootView(parts: RootParts, scope: PathScope | null): MemoryRoot {
-  const { name, directory, indexer, writer, revision } = parts;
+  const { name, directory, indexer, writer, revision, access } = parts;
   const jail = scope === null ? parts.jail : parts.jail.withScope(scope);
   const reader = new NoteReader(jail, parts.maxFileBytes);
   const index = scope === null ? parts.index : createScopedIndex(parts.index, scope);
@@ -65,16 +66,23 @@ export function createRootView(parts: RootParts, scope: PathScope | null): Memor
   const bounded = (options: WriteOptions = {}): WriteOptions =>
     scope === null ? options : { ...options, allows: (path) => scope.mayWrite(path) };
 
+  /** An empty answer would mean that there are no notes. */
+  const there = <T>(read: () => T): T => {
+    const missing = access.missing();
+    if (missing !== null) throw missing;
+    return read();
+  };
+
   return {
     name,
     directory,
     start: () => indexer.start(),
-    readNote: (path) => reader.readNote(path),
-    readBytes: (path) => reader.readBytes(path),
+    readNote: (path) => there(() => reader.readNote(path)),
+    readBytes: (path) => there(() => reader.readBytes(path)),
     stat: (path) => reader.stat(path),
-    listDirectory: (path) => reader.listDirectory(path),
-    listNotes: () => reader.listNotes(),
-    tree: () => renderTree(reader, realPathOf),
+    listDirectory: (path) => there(() => reader.listDirectory(path)),
+    listNotes: () => there(() => reader.listNotes()),
+    tree: () => there(() => renderTree(reader, realPathOf)),
     sizeBytes: (path) => reader.sizeBytes(path),
     resolveLink: (link, fromPath) => resolveLink(link, fromPath, links),
     writeNote: (path, text, options) => writer.writeNote(path, text, bounded(options)),
@@ -83,8 +91,8 @@ export function createRootView(parts: RootParts, scope: PathScope | null): Memor
     createDirectory: (path, options) => writer.createDirectory(path, bounded(options)),
     removeDirectory: (path, options) => writer.removeDirectory(path, bounded(options)),
     rename: (from, to, options) => writer.rename(from, to, bounded(options)),
-    search: (query, limit) => search.search(query, limit),
-    mayWrite: (path) => parts.readOnlyReason === '' && !leadsOut(parts.jail, scope, path, 'write'),
+    search: async (query, limit) => await there(() => search.search(query, limit)),
+    mayWrite: (path) => access.unwritable() === null && !leadsOut(parts.jail, scope, path, 'write'),
     leadsOut: (path, access) => leadsOut(parts.jail, scope, path, access),
     revision() {
       jail.refresh();
@@ -94,6 +102,7 @@ export function createRootView(parts: RootParts, scope: PathScope | null): Memor
       const narrower = createPathScope(paths);
       return narrower === null ? this : createRootView(parts, narrower);
     },
+    problem: () => access.problem()?.userMessage ?? '',
     status: () => (scope === null ? wholeStatus(parts) : scopedStatus(parts, scope, reader, index.count)),
     async [Symbol.asyncDispose]() {
       if (scope !== null) return;
@@ -103,25 +112,27 @@ export function createRootView(parts: RootParts, scope: PathScope | null): Memor
   };
 }
 
-function wholeStatus({ counts, index, indexer, readOnlyReason }: RootParts): ReturnType<MemoryRoot['status']> {
+function wholeStatus({ counts, index, indexer, access }: RootParts): ReturnType<MemoryRoot['status']> {
+  const unwritable = access.unwritable();
   return {
     notes: indexer.state === 'ready' ? index.count : counts.notes,
     sizeBytes: counts.sizeBytes,
     index: indexer.state,
     indexedNotes: index.count,
     indexLagMs: Math.round(indexer.lagMs),
-    writable: readOnlyReason === '',
-    reason: readOnlyReason === '' ? indexer.reason : readOnlyReason,
+    writable: unwritable === null,
+    reason: unwritable?.message ?? indexer.reason,
   };
 }
 
 /** Counted on the disk: the totals that are kept are those of everybody's notes. */
 function scopedStatus(
-  { indexer, readOnlyReason }: RootParts,
+  { indexer, access }: RootParts,
   scope: PathScope,
   reader: NoteReader,
   indexedNotes: number,
 ): ReturnType<MemoryRoot['status']> {
+  const readOnlyReason = access.unwritable()?.message ?? '';
   const reason = readOnlyReason === '' && !scope.canWrite ? 'This key may only read' : readOnlyReason;
   return {
     notes: reader.listNotes().length,
