@@ -109,7 +109,10 @@ function parseScopes(scopes: readonly string[], kind: KeyKind): readonly Scope[]
 
 function parseRoot(root: string): string {
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(root)) return root;
-  throw invalid(`"${root.slice(0, 40)}" is not the name of a memory root`, 'Use lower-case letters, digits, - and _');
+  throw invalid(
+    `"${root.slice(0, 40)}" is not the name of a memory root`,
+    'Use at most 32 lower-case letters, digits, - and _',
+  );
 }
 
 function parseExpiry(expiresAtMs: number | undefined, nowMs: number): number | null {

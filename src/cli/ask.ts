@@ -21,6 +21,8 @@ export function addAskCommand(program: Command, run: RunCommand): void {
     .option('--key-file <file>', 'file with the API key for --url (else the variable MEM_AGENT_KEY)')
     .action((question: string, options: AskOptions) =>
       run(async (context) => {
+        if (question.trim() === '')
+          throw new AppError('INVALID_INPUT', 'There is no question', { hint: 'Ask in words' });
         await using stack = new AsyncDisposableStack();
         const client = await openClient(context, options, stack);
         const { terminal } = context;

@@ -4,8 +4,12 @@ import type { AuditPage, AuditRecord } from './admin-api-table.ts';
 import { addAuditProofCommands } from './audit-proof.ts';
 import { openAdminClient, type AdminInput } from './admin-client.ts';
 import { linesOf } from './lines-of.ts';
+import { parseCount } from './parse-count.ts';
 import type { RunCommand } from './run-command.ts';
 import { formatTable } from './terminal.ts';
+
+/** More is an export's work. */
+const MOST_RECORDS = 100_000;
 
 type AuditQuery = AdminInput<'GET /audit'>['query'];
 
@@ -31,8 +35,8 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
   audit
     .command('tail')
     .description('the newest records')
-    .option('-n, --limit <count>', 'how many, 1 to 1000', '20')
-    .action((options: { limit: string }) =>
+    .option('-n, --limit <count>', 'how many, 1 to 1000', parseCount(1, 1000), 20)
+    .action((options: { limit: number }) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
         const page = await admin.call('GET /audit', { query: options });
@@ -57,8 +61,8 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
     .option('--security', 'only security events')
     .option('--since <time>', 'a date, a time, or how long ago: 7d')
     .option('--until <time>', 'the same')
-    .option('-n, --limit <count>', 'how many at most', '50')
-    .action((options: Record<string, string | true>) =>
+    .option('-n, --limit <count>', 'how many at most', parseCount(1, MOST_RECORDS), 50)
+    .action(({ limit: most, ...options }: { limit: number } & Record<string, string | number | true>) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);
         const wanted = Object.entries(SEARCH_OPTIONS).map(([option, name]) => [name, options[option]]);
@@ -66,10 +70,10 @@ export function addAuditCommand(program: Command, run: RunCommand): void {
           ...Object.fromEntries(wanted),
           ...(options['security'] === true && { security: 'true' }),
         };
-        const rows = await collect(Number(options['limit']), (limit, cursor) =>
+        const rows = await collect(most, (limit, cursor) =>
           admin.call('GET /audit', { query: { ...query, limit, cursor } }),
         );
-        context.terminal.show(rows, () => auditTable(rows));
+        context.terminal.show(rows, () => (rows.length === 0 ? 'No record matches.' : auditTable(rows)));
       }),
     );
 
@@ -110,8 +114,7 @@ async function collect(
   const rows: AuditRecord[] = [];
   let cursor: string | undefined;
   do {
-    // What is no number is refused by the daemon, as everywhere.
-    const page = await ask(Number.isFinite(wanted) ? Math.min(wanted - rows.length, 1000) : wanted, cursor);
+    const page = await ask(Math.min(wanted - rows.length, 1000), cursor);
     rows.push(...page.items);
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined && rows.length < wanted);

@@ -78,6 +78,8 @@ function collectLimit(text: string, before: Limits = {}): Limits {
     throw new InvalidArgumentError(`The value of ${name} is no number.`);
   const known = LIMITS.find((limit) => limit === name);
   if (known !== undefined) return { ...before, [known]: amount };
+  // A mistyped limit is told as one: no tool has capitals in its name.
+  if (/[A-Z]/.test(name)) throw new InvalidArgumentError(`There is no limit ${name}. There are ${LIMIT_NAMES}.`);
   // Whatever else it is, the daemon knows its tools and says so.
   return { ...before, toolCallsPerMinute: { ...before.toolCallsPerMinute, [name]: amount } };
 }

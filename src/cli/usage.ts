@@ -1,5 +1,5 @@
 // `mem-agent usage report`: calls, tokens and time, by key, tool, backend, hour, day or month; as a table, JSON or CSV.
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { UsageReport } from './admin-api-table.ts';
 import { openAdminClient } from './admin-client.ts';
 import type { RunCommand } from './run-command.ts';
@@ -14,7 +14,7 @@ export function addUsageCommand(program: Command, run: RunCommand): void {
     .option('--since <time>', 'a date, a time, or how long ago')
     .option('--until <time>', 'the same')
     .option('--by <groups>', 'of key, tool, backend, hour, day and month, with commas between', 'key')
-    .option('--format <format>', 'table or csv', 'table')
+    .addOption(new Option('--format <format>').choices(['table', 'csv']).default('table'))
     .action(({ format, ...query }: { by: string; format: string; last?: string; since?: string; until?: string }) =>
       run(async (context) => {
         await using admin = await openAdminClient(context);

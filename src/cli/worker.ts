@@ -1,10 +1,11 @@
 // `mem-agent worker …`: run the worker as a process of its own, see how it is, steer it, read its log.
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { AppError } from '../lib/app-error.ts';
 import type { WorkerLogLine, WorkerState } from '../worker/worker.ts';
 import { findAdminClient, type AdminClient } from './admin-client.ts';
 import type { CliContext } from './cli-context.ts';
 import { linesOf } from './lines-of.ts';
+import { parseCount } from './parse-count.ts';
 import type { RunCommand } from './run-command.ts';
 import { openRunning } from './status.ts';
 import { EXIT } from './terminal.ts';
@@ -70,7 +71,7 @@ export function addWorkerCommand(program: Command, run: RunCommand): void {
   worker
     .command('logs')
     .description('what it wrote last')
-    .option('-n, --lines <count>', 'how many lines', parseCount, 100)
+    .option('-n, --lines <count>', 'how many lines', parseCount(0, 10_000), 100)
     .option('-f, --follow', 'and each new line, until Ctrl-C (with --json one object a line)')
     .action(({ lines, follow = false }: { lines: number; follow?: boolean }) =>
       run(async (context) => {
@@ -86,11 +87,6 @@ export function addWorkerCommand(program: Command, run: RunCommand): void {
 /** The daemon's, or, without one, what can still be said of a worker that is a process of its own. No store is made. */
 async function openWorkerAdmin(context: CliContext): Promise<AdminClient> {
   return (await findAdminClient(context)) ?? openRunning(context);
-}
-
-function parseCount(text: string): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 10_000) return Number(text);
-  throw new InvalidArgumentError('Give a number from 0 to 10000.');
 }
 
 async function followLogs({ terminal }: CliContext, admin: AdminClient, lines: number): Promise<number> {

@@ -21,7 +21,7 @@ type Pairs = Readonly<Record<string, string>>;
 
 /** `value` says what a pair's value must be; null: it is right. */
 const PAIRS: Readonly<Record<string, (value: string) => string | null>> = {
-  name: (value) => (/^[a-z0-9][a-z0-9_-]{0,31}$/.test(value) ? null : 'lower-case letters, digits, - and _'),
+  name: (value) => (/^[a-z0-9][a-z0-9_-]{0,31}$/.test(value) ? null : 'at most 32 lower-case letters, digits, - and _'),
   priority: (value) => (/^\d{1,3}$|^1000$/.test(value) ? null : 'a whole number from 0 to 1000'),
   model: (value) => (value === '' ? 'the name of a model' : null),
   trust: (value) => (value === 'local' || value === 'cloud' ? null : 'local or cloud'),

@@ -15,7 +15,7 @@ const BYTES = /^[1-9]\d{3,12}$/;
 
 /** `value` says what a pair's value must be; null: it is right. */
 const PAIRS: Readonly<Record<string, (value: string) => string | null>> = {
-  name: (value) => (/^[a-z0-9][a-z0-9_-]{0,31}$/.test(value) ? null : 'lower-case letters, digits, - and _'),
+  name: (value) => (/^[a-z0-9][a-z0-9_-]{0,31}$/.test(value) ? null : 'at most 32 lower-case letters, digits, - and _'),
   path: (value) => (value.startsWith('/') && !value.includes('\0') ? null : 'an absolute path'),
   max_bytes: (value) => (BYTES.test(value) ? null : 'a number of bytes, 1000 or more'),
   max_file_bytes: (value) => (BYTES.test(value) ? null : 'a number of bytes, 1000 or more'),

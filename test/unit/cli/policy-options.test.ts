@@ -45,6 +45,7 @@ test('what is no pair, no number or no JSON is refused', () => {
     ['--label', 'x'],
     ['--limit', '=3'],
     ['--limit', 'usdPerDay=much'],
+    ['--limit', 'requestPerMinute=5'],
     ['--policy', '{'],
   ]) {
     assert.throws(() => options(...words), { code: 'commander.invalidArgument' });
