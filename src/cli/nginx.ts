@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { AppError, systemErrorCode } from '../lib/app-error.ts';
 import type { CliContext } from './cli-context.ts';
+import { findCertificateFaults } from './nginx-certificates.ts';
 import { findNginxFaults, type NginxFinding } from './nginx-findings.ts';
 import { ACME_WEBROOT, DEFAULT_SITE, renderNginxSite, type NginxSite } from './nginx-site.ts';
 import { parseNginx } from './nginx-syntax.ts';
@@ -63,7 +64,8 @@ export function addNginxCommand(program: Command, run: RunCommand): void {
       run(async (context) => {
         const { config } = context.load();
         const text = readSite(file);
-        const findings = findNginxFaults(parseNginx(text), config);
+        const site = parseNginx(text);
+        const findings = [...findCertificateFaults(site, Date.now()), ...findNginxFaults(site, config)];
         const verdict = askNginx(file);
         if (verdict.state === 'refused')
           findings.unshift({ what: `nginx refuses it: ${verdict.says}`, fix: 'Correct that line' });

@@ -86,11 +86,11 @@ export async function startNginx(
   };
 }
 
-/** Self-signed, for a day; this process trusts it from now on. */
+/** Self-signed, for a month; this process trusts it from now on. */
 export function makeCertificate(directory: string): string {
   const files = ['-keyout', join(directory, 'key.pem'), '-out', join(directory, 'cert.pem')];
   const names = ['-subj', `/CN=${SERVER_NAME}`, '-addext', `subjectAltName=DNS:${SERVER_NAME},IP:127.0.0.1`];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30'];
   const run = spawnSync('openssl', ['req', '-x509', ...kind, ...files, ...names], { encoding: 'utf8' });
   if (run.status !== 0) throw new Error(`openssl made no certificate: ${run.error?.message ?? run.stderr}`);
   const certificate = readFileSync(join(directory, 'cert.pem'), 'utf8');
