@@ -1,5 +1,5 @@
 // What an operator meets on a bad day: a connection that is lost, a session that ends under an open dialog, two keys of one name,
-// a run that hangs, a worker that crashes; and that a phone shows what was asked for.
+// a run that hangs, a worker that crashes, the end of the daemon; and that a phone shows what was asked for.
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -183,4 +183,25 @@ test('a worker that crashes says what to do, its backend says so too, and the en
   const isAtEnd = `(({ scrollTop, clientHeight, scrollHeight }) => scrollTop + clientHeight >= scrollHeight - 2)(
     document.querySelector('details .log'))`;
   await until('the end is in sight', () => page.evaluate<boolean>(isAtEnd));
+});
+
+test('a level that is refused does not look as if it were set; the daemon is drained and ends, which is in the audit', async () => {
+  await using open = await browser.open({ colours: 'light', size: 'wide' });
+  const { page } = open;
+  await signInByKey(page, daemon);
+  await view(page, 'config');
+  const level = page.getByLabel('Log level');
+  const before = await level.inputValue();
+  await page.context().setOffline(true);
+  await level.selectOption('error');
+  await page.locator('.toasts').getByText('The daemon does not answer').waitFor();
+  assert.equal(await level.inputValue(), before);
+  await page.context().setOffline(false);
+
+  await page.getByRole('button', { name: 'Drain and end' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Drain and end' }).click();
+  assert.equal((await daemon.exited).code, 0);
+  await page.getByText('No connection to the daemon').waitFor();
+  const found = await daemon.cli('audit', 'search', '--action', 'daemon.drain', '--kind', 'key', '--json');
+  assert.match(found.stdout, /"operation": "daemon.drain"/);
 });

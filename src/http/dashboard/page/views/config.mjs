@@ -1,7 +1,8 @@
-// Every setting with its value and the source that won; reload, and how much is logged.
+// Every setting with its value and the source that won; reload, how much is logged, and the polite end of the daemon.
 import { call, list } from '../api.mjs';
+import { confirm } from '../dialog.mjs';
 import { el, fill } from '../dom.mjs';
-import { act, load } from '../feedback.mjs';
+import { act, load, toast } from '../feedback.mjs';
 import { badge, card, field, select, tag, viewHead } from '../parts.mjs';
 import { table } from '../table.mjs';
 
@@ -23,6 +24,7 @@ export function showConfig({ place, signal, canWrite }) {
   const withDefaults = el('input', { type: 'checkbox', onchange: () => show() });
   const level = select('level', LEVELS);
   level.disabled = true;
+  let atLevel = '';
   /** @type {Setting[]} */
   let rows = [];
   const reload = el(
@@ -30,12 +32,32 @@ export function showConfig({ place, signal, canWrite }) {
     { type: 'button', disabled: !canWrite, onclick: (event) => void act(event, reloadConfig) },
     'Reload the files',
   );
+  const end = el(
+    'button',
+    {
+      type: 'button',
+      class: 'danger',
+      disabled: !canWrite,
+      onclick: () =>
+        confirm(
+          'Drain and end the daemon?',
+          'It takes no new request, finishes what runs, and ends; this page with it. Nothing starts it again by itself. On the machine: systemctl start mem-agent, or mem-agent serve.',
+          'Drain and end',
+          async () => {
+            await call('/drain', { method: 'POST' });
+            toast('It finishes what runs, and ends');
+          },
+        ),
+    },
+    'Drain and end',
+  );
   fill(
     place,
     viewHead(
       'Configuration',
       'Set in files, the environment or on the command line, never here; secrets are masked.',
       reload,
+      end,
     ),
     card(
       el(
@@ -52,8 +74,14 @@ export function showConfig({ place, signal, canWrite }) {
     'change',
     (event) =>
       void act(event, async () => {
-        await call('/log-level', { method: 'PUT', body: { level: level.value } });
-        return `It logs at ${level.value} now`;
+        try {
+          await call('/log-level', { method: 'PUT', body: { level: level.value } });
+          atLevel = level.value;
+        } finally {
+          // What was refused does not look as if it were so.
+          level.value = atLevel;
+        }
+        return `It logs at ${atLevel} now`;
       }),
   );
 
@@ -89,6 +117,7 @@ export function showConfig({ place, signal, canWrite }) {
   call('/log-level', { signal }).then(
     (answer) => {
       level.value = answer.level;
+      atLevel = answer.level;
       level.disabled = !canWrite;
     },
     () => (level.disabled = true),
