@@ -20,6 +20,8 @@ export function readTextFile(path: string): FileText {
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined) return { kind: 'missing' };
     if (stat.isDirectory()) return failed('it is a directory, not a file', 'Name a file');
+    // Opening one waits for somebody to write; those of the shell, <(…), have a writer.
+    if (stat.isFIFO() && !path.startsWith('/dev/')) return failed('it is a pipe, not a file', 'Name a file');
     if (stat.size > MAX_FILE_BYTES)
       return failed(`it has ${stat.size} bytes`, `Name a file below ${MAX_FILE_BYTES} bytes`);
     return { kind: 'text', text: readFileSync(path, 'utf8').replace(/^\uFEFF/, '') };

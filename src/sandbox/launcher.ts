@@ -1,10 +1,11 @@
 // The boundary: builds the command line of a sandbox process, with every wall, and starts it with nothing of ours.
 // Guarantee: empty environment, `/` as directory, a process group of its own, three pipes and no other descriptor.
-import { spawn, type ChildProcessByStdio, type SpawnOptions } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessByStdio, type SpawnOptions } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { AppError } from '../lib/app-error.ts';
 import type { KernelWall } from './kernel-wall.ts';
 
 export type SandboxChild = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -58,7 +59,18 @@ export function spawnGuest(
   environment: Readonly<Record<string, string>> = {},
 ): SandboxChild {
   const [file, ...argv] = command;
-  return spawn(file ?? '', argv, { ...spawnOptions(environment), stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(file ?? '', argv, { ...spawnOptions(environment), stdio: ['pipe', 'pipe', 'pipe'] });
+  refuseWithoutPipes(child);
+  return child;
+}
+
+/** Out of descriptors Node gives a child without pipes, against its types, and tells the reason a moment later. */
+function refuseWithoutPipes(child: ChildProcess): void {
+  if ((child.stdin ?? undefined) !== undefined) return;
+  child.on('error', () => undefined);
+  throw new AppError('SANDBOX_FAILED', 'No process can be started: too many open files', {
+    hint: 'Raise LimitNOFILE= of the unit (ulimit -n), or lower the number of connections and sandbox.max_processes',
+  });
 }
 
 /** `output` is a pipe to a process that takes what the child writes; here it is of no further use. */

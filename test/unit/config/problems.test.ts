@@ -1,5 +1,6 @@
 // What is wrong is found all at once, and each problem names key, source, value and the fix.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -186,4 +187,18 @@ test('an identity provider needs an address nobody can forge, a resource of ours
   assert.deepEqual(keysFor({ 'jwt.algorithms': 'HS256' }), ['jwt.algorithms']);
   assert.deepEqual(keysFor({ 'jwt.algorithms': 'none' }), ['jwt.algorithms']);
   assert.deepEqual(keysFor({ 'jwt.policies-file': '/nowhere.json' }), ['jwt.policies_file']);
+});
+
+test('a pipe among the configuration files is named, not waited for', () => {
+  using machine = createMachine();
+  const folder = join(machine.userConfig, 'conf.d');
+  mkdirSync(folder, { recursive: true });
+  const pipe = join(folder, 'pipe.toml');
+  execFileSync('mkfifo', [pipe]);
+  const error = machine.fail({});
+  assert.ok(error instanceof AppError);
+  assert.deepEqual(
+    error.problems.map(({ source, message }) => [source, message]),
+    [[pipe, 'it is a pipe, not a file']],
+  );
 });
