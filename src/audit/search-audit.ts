@@ -68,6 +68,8 @@ export function searchAudit(db: Db, query: AuditQuery): AuditPage {
     throw new AppError('INVALID_INPUT', `${query.limit} is not a number of records`, { hint: 'Ask for 1 to 1000' });
   }
   const leading = leadingTerms(query);
+  const isOpen = query.sinceMs === undefined && query.untilMs === undefined;
+  if (isOpen && present([...Object.values(leading), ...plainTerms(query)]).length === 0) return newestOfAll(db, query);
   const lead = LEADS.find((name) => leading[name] !== undefined) ?? 'time';
   const inIndex = [...(lead === 'time' ? [] : present([leading[lead]])), ...timeTerms(query)];
   const others = [...LEADS.filter((name) => name !== lead).map((name) => leading[name]), ...plainTerms(query)];
@@ -93,6 +95,16 @@ export function searchAudit(db: Db, query: AuditQuery): AuditPage {
     )
     .get(...valuesOf(inIndex));
   return { records, nextCursor: cursorOf(last) };
+}
+
+/** By number: a clock that was ahead for a while would hide all that came after it behind what it stamped then. */
+function newestOfAll(db: Db, { limit, cursor }: AuditQuery): AuditPage {
+  const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : parseCursor(cursor).seq;
+  const found = db
+    .prepare<[number, number], AuditRecord>(`${AUDIT_SELECT} WHERE seq < ? ORDER BY seq DESC LIMIT ?`)
+    .all(before, limit + 1);
+  const records = found.slice(0, limit);
+  return { records, nextCursor: found.length > limit ? cursorOf(records.at(-1)) : undefined };
 }
 
 function leadingTerms(query: AuditQuery): Partial<Record<Lead, Term>> {
