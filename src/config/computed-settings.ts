@@ -44,7 +44,10 @@ export function fillComputed({ values, sources, env, cwd, home }: ComputeInput):
   if (values.get('model.trust') === '') {
     const local = values.get('model.backend') === 'builtin' || isLocalUrl(baseUrl);
     values.set('model.trust', local ? 'local' : 'cloud');
-    sources.set('model.trust', `computed (${local ? 'the model is on this machine' : 'the model is not on loopback'})`);
+    // It is about the server of model.base_url alone: the worker and the other backends have their own.
+    const elsewhere =
+      baseUrl === '' ? 'no model.base_url is set; other servers have their own' : 'the model is not on loopback';
+    sources.set('model.trust', `computed (${local ? 'the model is on this machine' : elsewhere})`);
   }
 }
 

@@ -185,6 +185,29 @@ test('a worker that crashes says what to do, its backend says so too, and the en
   await until('the end is in sight', () => page.evaluate<boolean>(isAtEnd));
 });
 
+test('the audit names the keys, is searched by a name, and says when a time can hold nothing', async () => {
+  await callTool({ url: daemon.url, key: daemon.keys.client }, 'list_files', {});
+  await using open = await browser.open({ colours: 'light', size: 'wide' });
+  const { page } = open;
+  await signInByKey(page, daemon);
+  await view(page, 'audit');
+  await page
+    .getByRole('cell', { name: /^k_\w+ first admin$/ })
+    .first()
+    .waitFor();
+  await page.getByLabel('Who').fill('first client');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page
+    .getByRole('cell', { name: /^k_\w+ first client$/ })
+    .first()
+    .waitFor();
+  await page.getByText('More filters').click();
+  await page.getByLabel('From').fill('2026-11-30T02:00');
+  await page.getByLabel('Until').fill('2026-11-29T02:00');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByText('“From” is after “Until”').waitFor();
+});
+
 test('a level that is refused does not look as if it were set; the daemon is drained and ends, which is in the audit', async () => {
   await using open = await browser.open({ colours: 'light', size: 'wide' });
   const { page } = open;

@@ -21,7 +21,7 @@ test('what is wrong is named', () => {
   assert.match(problem('/srv/work'), /entry 1: write pairs like/);
   assert.match(problem('name=work'), /entry 1 needs a name and a path/);
   assert.match(problem('name=work path=srv'), /path must be an absolute path/);
-  assert.match(problem('name=Work path=/srv'), /name must be lower-case/);
+  assert.match(problem('name=Work path=/srv'), /name must be at most 32 lower-case/);
   assert.match(problem('name=a path=/a read_only=true'), /there is no read_only; known are name, path/);
   assert.match(problem('name=a path=/a max_bytes=lots'), /max_bytes must be a number of bytes/);
   assert.match(problem('name=a path=/a', 'name=a path=/b'), /entry 2: the name a is taken/);

@@ -1,7 +1,7 @@
 // The audit: search by who, what, note, run and time, every field of a record, and the proof that the chain is whole.
-import { call } from '../api.mjs';
+import { call, list, Problem } from '../api.mjs';
 import { openDialog } from '../dialog.mjs';
-import { el, fill } from '../dom.mjs';
+import { el, fill, refill } from '../dom.mjs';
 import { act, failure, load } from '../feedback.mjs';
 import { ago, exactTime, number } from '../format.mjs';
 import { badge, card, field, rowButton, select, viewHead } from '../parts.mjs';
@@ -27,6 +27,9 @@ export function showAudit({ place, signal }) {
   const verdict = el('div', { 'aria-live': 'polite' });
   const lastProof = el('p', { class: 'muted small' });
   const records = card();
+  const known = el('datalist', { id: 'audit-keys' });
+  /** @type {Map<string, string>} Names of keys by their id. */
+  let names = new Map();
   const verify = el(
     'button',
     { type: 'button', onclick: (event) => void act(event, () => prove(verdict).then(showLastProof)) },
@@ -41,7 +44,17 @@ export function showAudit({ place, signal }) {
       'aria-label': 'Search the audit',
       onsubmit: (event) => (event.preventDefault(), void search()),
     },
-    field('Who', el('input', { type: 'text', name: 'actor', placeholder: 'k_… or local', autocomplete: 'off' })),
+    field(
+      'Who',
+      el('input', {
+        type: 'text',
+        name: 'actor',
+        placeholder: 'k_…, a key’s name, or local',
+        autocomplete: 'off',
+        list: 'audit-keys',
+      }),
+    ),
+    known,
     field(
       'What',
       el('input', { type: 'text', name: 'action', placeholder: 'key.create or tool.*', autocomplete: 'off' }),
@@ -89,31 +102,40 @@ export function showAudit({ place, signal }) {
   /** @type {string | null} */
   let next = null;
 
+  const show = () => [
+    recordTable(rows, names, (/** @type {string} */ callId) => {
+      const run = form.elements.namedItem('call');
+      if (run instanceof HTMLInputElement) run.value = callId;
+      void search();
+    }),
+    next !== null &&
+      el(
+        'div',
+        { class: 'card-body' },
+        el('button', { type: 'button', onclick: () => void search(next) }, 'Show older records'),
+      ),
+  ];
+
   /** @param {string | null} [cursor] */
   const search = (cursor = null) =>
     load(
       records,
       'Searching …',
       async () => {
-        const answer = await call(`/audit?${queryOf(new FormData(form), cursor)}`, { signal });
+        const answer = await call(`/audit?${queryOf(new FormData(form), names, cursor)}`, { signal });
         rows = cursor === null ? answer.items : [...rows, ...answer.items];
         next = answer.nextCursor;
       },
-      () => [
-        recordTable(rows, (/** @type {string} */ callId) => {
-          const run = form.elements.namedItem('call');
-          if (run instanceof HTMLInputElement) run.value = callId;
-          void search();
-        }),
-        next !== null &&
-          el(
-            'div',
-            { class: 'card-body' },
-            el('button', { type: 'button', onclick: () => void search(next) }, 'Show older records'),
-          ),
-      ],
+      show,
     );
+  /** A record has ids only, and so they stay when nobody may see the keys. */
+  async function loadNames() {
+    const keys = await list('/keys', { signal }).catch(() => []);
+    names = new Map(keys.map((/** @type {{id: string, name: string}} */ key) => [key.id, key.name]));
+    fill(known, ...[...names].map(([id, name]) => el('option', { value: id }, name)));
+  }
   void search();
+  void loadNames().then(() => rows.length > 0 && refill(records, show()));
 
   /** Also when the daemon did it by itself. What it can't say here the overview says. */
   async function showLastProof() {
@@ -133,23 +155,37 @@ function lastProofWords({ verifiedIso, verification, lastWholeIso }) {
 
 /**
  * @param {FormData} data
+ * @param {Map<string, string>} names
  * @param {string | null} cursor
  */
-function queryOf(data, cursor) {
+function queryOf(data, names, cursor) {
   const query = new URLSearchParams({ limit: String(PAGE) });
   for (const [name, value] of data) {
     if (typeof value !== 'string' || value === '') continue;
     query.set(name, name === 'since' || name === 'until' ? new Date(value).toISOString() : value.trim());
   }
+  const [since, until] = [query.get('since'), query.get('until')];
+  if (since !== null && until !== null && since > until)
+    throw new Problem({ status: 400, detail: '“From” is after “Until”', hint: 'Nothing can be between them.' });
+  const ids = [...names].filter(([, name]) => name === query.get('actor')).map(([id]) => id);
+  // As after a rotation.
+  if (ids.length > 1)
+    throw new Problem({
+      status: 400,
+      detail: `${ids.length} keys have this name`,
+      hint: `Search for one: ${ids.join(', ')}`,
+    });
+  if (ids[0] !== undefined) query.set('actor', ids[0]);
   if (cursor !== null) query.set('cursor', cursor);
   return query;
 }
 
 /**
  * @param {AuditRecord[]} rows
+ * @param {Map<string, string>} names
  * @param {(callId: string) => void} showCall
  */
-function recordTable(rows, showCall) {
+function recordTable(rows, names, showCall) {
   return table({
     caption: 'Records, the newest first',
     rows,
@@ -158,8 +194,12 @@ function recordTable(rows, showCall) {
       { head: 'Time', kind: 'nowrap', cell: (record) => exactTime(record.time) },
       {
         head: 'Who',
-        cell: (record) =>
+        cell: (record) => [
           el('code', {}, record.actorKind === 'key' ? record.actorId : `${record.actorKind} ${record.actorId}`),
+          record.actorKind === 'key' &&
+            names.has(record.actorId) &&
+            el('div', { class: 'muted small' }, names.get(record.actorId) ?? ''),
+        ],
       },
       {
         head: 'What',
