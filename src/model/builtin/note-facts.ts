@@ -35,6 +35,10 @@ export interface NoteView {
 /** A longer line is text, whatever it looks like. */
 const MAX_LINE = 4000;
 const MAX_HEADING = 300;
+/** What more a note, a row or a context holds is not read as facts: each fact is weighed against each word of a question. */
+const MAX_FACTS = 20_000;
+const MAX_CELLS = 64;
+const MAX_CONTEXT_WORDS = 200;
 
 type FactSeed = Omit<Fact, 'path' | 'words' | 'links' | 'value' | 'section'>;
 
@@ -54,23 +58,35 @@ const headingText = (text: string): string => plainText(text.slice(0, MAX_HEADIN
 
 function collectFacts(view: NoteView): void {
   const headings: { depth: number; text: string }[] = [];
+  let section: Words = { texts: [], words: [] };
   const parents: { indent: number; key: string; fact: Fact }[] = [];
   let table: { header: string[] } | null = null;
   let isFenced = false;
-  const add = (seed: FactSeed): Fact => {
-    const section = headings.filter(({ depth }) => depth > 1).map((entry) => entry.text);
-    const fact = makeFact(view.path, seed, section);
+  let around: Words = { texts: [], words: [] };
+  /** Bullets beside one another share the words of their parents. */
+  const wordsAround = (context: string[]): string[] => {
+    if (context.length !== around.texts.length || context.some((text, at) => text !== around.texts[at]))
+      around = readWords(context);
+    return around.words;
+  };
+  const add = (seed: FactSeed, contextWords = wordsAround(seed.context)): Fact => {
+    const fact = makeFact(view.path, seed, section, contextWords);
     view.facts.push(fact);
     return fact;
   };
-  view.lines.forEach((raw, line) => {
+  for (const [line, raw] of view.lines.entries()) {
+    if (view.facts.length >= MAX_FACTS) break;
+    if (raw === '') {
+      table = null;
+      continue;
+    }
     if (raw.length > MAX_LINE) {
       for (let at = 0; at < raw.length; at += MAX_LINE) {
         const rawValue = raw.slice(at, at + MAX_LINE).trim();
         if (rawValue !== '')
           add({ kind: 'sentence', key: '', context: [], line, valueStart: raw.indexOf(rawValue, at), rawValue });
       }
-      return;
+      continue;
     }
     if (/^\s*(```|~~~)/.test(raw)) isFenced = !isFenced;
     const heading = isFenced ? null : /^(#{1,6})\s+(\S.*)$/.exec(raw);
@@ -78,15 +94,16 @@ function collectFacts(view: NoteView): void {
       const depth = (heading[1] ?? '').length;
       while ((headings.at(-1)?.depth ?? 0) >= depth) headings.pop();
       headings.push({ depth, text: headingText(heading[2] ?? '') });
+      section = readWords(headings.filter((entry) => entry.depth > 1).map((entry) => entry.text));
       parents.length = 0;
     }
     if (heading !== null || raw.trim() === '' || /^\s*(```|~~~|---+$|===+$|\*\*\*+$)/.test(raw)) {
       table = null;
-      return;
+      continue;
     }
-    if (/^\s*\|.*\|\s*$/.test(raw)) {
+    if (isTableLine(raw.trim())) {
       table = readTableLine(raw, line, table, add);
-      return;
+      continue;
     }
     table = null;
     const bullet = /^(\s*)(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?/.exec(raw);
@@ -97,13 +114,16 @@ function collectFacts(view: NoteView): void {
     const pair = splitPair(raw, offset, bullet !== null);
     if (pair === null) {
       const kind = bullet === null ? 'sentence' : 'bullet';
+      let from = 0;
       for (const part of kind === 'sentence' ? raw.split(/(?<=[.!?])\s+(?=\p{Lu})/u) : [raw.slice(offset)]) {
         const rawValue = part.trim();
         if (rawValue === '') continue;
-        const fact = add({ kind, key: '', context, line, valueStart: raw.indexOf(rawValue), rawValue });
+        const valueStart = raw.indexOf(rawValue, from);
+        from = valueStart + rawValue.length;
+        const fact = add({ kind, key: '', context, line, valueStart, rawValue });
         if (bullet !== null) parents.push({ indent, key: fact.value, fact });
       }
-      return;
+      continue;
     }
     const fact = add({
       kind: 'pair',
@@ -117,7 +137,7 @@ function collectFacts(view: NoteView): void {
       if (parent.fact.rawValue === '' && parent === parents.at(-1)) appendChild(parent.fact, fact);
     }
     if (bullet !== null) parents.push({ indent, key: pair.key, fact });
-  });
+  }
   adoptBullets(view.facts);
 }
 
@@ -138,21 +158,36 @@ function adoptBullets(facts: readonly Fact[]): void {
   }
 }
 
-function makeFact(path: string, seed: FactSeed, section: string[]): Fact {
+interface Words {
+  texts: string[];
+  words: string[];
+}
+
+const readWords = (texts: string[]): Words => ({ texts, words: firstWords(texts) });
+
+/** Of one text no more than this many characters are looked at: a word has some, and each child has its parents' words. */
+const MAX_CONTEXT_CHARACTERS = 2000;
+
+function firstWords(texts: readonly string[]): string[] {
+  const words: string[] = [];
+  for (const text of texts) {
+    if (words.length >= MAX_CONTEXT_WORDS) break;
+    words.push(...wordsOf(text.slice(0, MAX_CONTEXT_CHARACTERS)));
+  }
+  return words.slice(0, MAX_CONTEXT_WORDS);
+}
+
+function makeFact(path: string, seed: FactSeed, section: Words, contextWords: string[]): Fact {
   const value = plainText(seed.rawValue);
+  const key = plainText(seed.key);
   return {
     ...seed,
     path,
     value,
-    section,
+    section: section.texts,
     links: linkTargets(seed.rawValue + (seed.kind === 'pair' ? ` ${seed.key}` : ''), path),
-    key: plainText(seed.key),
-    words: {
-      key: wordsOf(plainText(seed.key)),
-      value: wordsOf(value),
-      context: seed.context.flatMap(wordsOf),
-      section: section.flatMap(wordsOf),
-    },
+    key,
+    words: { key: wordsOf(key), value: wordsOf(value), context: contextWords, section: section.words },
   };
 }
 
@@ -162,40 +197,76 @@ function splitPair(
   offset: number,
   isBullet: boolean,
 ): { key: string; rawValue: string; valueStart: number } | null {
-  const body = raw.slice(offset);
-  const match = /^\s*((?:\[\[[^[\]]{0,300}\]\]|[^:[\]]){1,80}?)\s*(?:\*\*|__)?[:：](?:\*\*|__)?(?=\s|$)\s*/u.exec(body);
-  const key = (match?.[1] ?? '').replace(/^(\*\*|__)/, '').trim();
-  if (match === null || key === '' || wordsOf(key).length > (isBullet ? 7 : 5) || /[.!?]\s/.test(key)) return null;
-  const rawValue = body.slice(match[0].length).trimEnd();
-  return { key, rawValue, valueStart: rawValue === '' ? -1 : offset + match[0].length };
+  const start = offset + raw.slice(offset).search(/\S/);
+  const found = start < offset ? null : findColon(raw, start);
+  const key = (found === null ? '' : raw.slice(start, found.keyEnd)).replace(/^(\*\*|__)/, '').trim();
+  if (found === null || key === '' || wordsOf(key).length > (isBullet ? 7 : 5) || /[.!?]\s/.test(key)) return null;
+  const rawValue = raw.slice(found.end).trimEnd();
+  return { key, rawValue, valueStart: rawValue === '' ? -1 : found.end };
 }
+
+const KEY_PART = /\[\[[^[\]]{0,300}\]\]|[^:[\]]/uy;
+const COLON = /(?:\*\*|__)?[:：](?:\*\*|__)?(?=\s|$)\s*/y;
+const SPACES = /\s*/y;
+const MAX_KEY_PARTS = 80;
+
+/** The first colon that ends a key; by hand, as a pattern would go over a run of spaces once for each place it starts at. */
+function findColon(raw: string, start: number): { keyEnd: number; end: number } | null {
+  let at = start;
+  let spacesEnd = start;
+  for (let parts = 0; parts < MAX_KEY_PARTS; parts++) {
+    KEY_PART.lastIndex = at;
+    if (!KEY_PART.test(raw)) return null;
+    at = KEY_PART.lastIndex;
+    // Inside a run of spaces that has been looked behind already.
+    if (at < spacesEnd) continue;
+    SPACES.lastIndex = at;
+    SPACES.test(raw);
+    spacesEnd = COLON.lastIndex = SPACES.lastIndex;
+    if (COLON.test(raw)) return { keyEnd: at, end: COLON.lastIndex };
+  }
+  return null;
+}
+
+const isTableLine = (line: string): boolean => line.length > 1 && line.startsWith('|') && line.endsWith('|');
 
 function readTableLine(
   raw: string,
   line: number,
   table: { header: string[] } | null,
-  add: (seed: FactSeed) => Fact,
+  add: (seed: FactSeed, contextWords?: string[]) => Fact,
 ): { header: string[] } {
   const cells = splitCells(raw);
   if (table === null) return { header: cells.map((cell) => plainText(cell.text)) };
   if (cells.every((cell) => /^:?-+:?$/.test(cell.text))) return table;
+  const read = cells.map((cell) => readWords([plainText(cell.text)]));
   cells.forEach((cell, column) => {
     if (cell.text === '') return;
-    const context = cells.filter((_, other) => other !== column).map((other) => plainText(other.text));
+    const others = read.filter((_, other) => other !== column);
+    const context = others.flatMap(({ texts }) => texts);
     const key = table.header[column] ?? '';
-    add({ kind: 'cell', key, context, line, valueStart: cell.start, rawValue: cell.text });
+    const words = others.flatMap((other) => other.words).slice(0, MAX_CONTEXT_WORDS);
+    add({ kind: 'cell', key, context, line, valueStart: cell.start, rawValue: cell.text }, words);
   });
   return table;
 }
 
+const WIKI_LINK = /\[\[[^[\]]{0,300}\]\]/y;
+
 /** A `|` inside a link or after a backslash does not end a cell. */
 function splitCells(raw: string): { text: string; start: number }[] {
   const cells: { text: string; start: number }[] = [];
-  const pattern = /((?:\[\[[^[\]]{0,300}\]\]|\\.|[^|\\])*)\|/gy;
-  pattern.lastIndex = raw.indexOf('|') + 1;
-  for (let match = pattern.exec(raw); match !== null; match = pattern.exec(raw)) {
-    const inner = match[1] ?? '';
-    cells.push({ text: inner.trim(), start: match.index + inner.length - inner.trimStart().length });
+  let start = raw.indexOf('|') + 1;
+  for (let at = start; at < raw.length && cells.length < MAX_CELLS; at++) {
+    if (raw[at] === '\\') at++;
+    else if (raw[at] === '|') {
+      const inner = raw.slice(start, at);
+      cells.push({ text: inner.trim(), start: start + inner.length - inner.trimStart().length });
+      start = at + 1;
+    } else if (raw.startsWith('[[', at)) {
+      WIKI_LINK.lastIndex = at;
+      if (WIKI_LINK.test(raw)) at = WIKI_LINK.lastIndex - 1;
+    }
   }
   return cells;
 }

@@ -67,10 +67,9 @@ function splitFilter(content: string): { question: string; filter: string } {
 
 function readResult(content: string): { values: PythonDict | undefined; error: string | null } {
   if (!isResult(content)) return { values: undefined, error: null };
-  const whole = content
-    .trim()
-    .replace(/^<result>\s*/, '')
-    .replace(/\s*<\/result>$/, '');
+  // By hand: a pattern that ends with `\s*</result>` takes a note of many spaces once for each of them.
+  const opened = content.trim().replace(/^<result>/, '');
+  const whole = (opened.endsWith('</result>') ? opened.slice(0, -'</result>'.length) : opened).trim();
   const gap = GAP.exec(whole);
   // What follows a gap may belong to another variable: it is not read at all.
   const body = gap === null ? whole : whole.slice(0, gap.index);

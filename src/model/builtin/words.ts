@@ -3,7 +3,11 @@
 
 const LETTERS: Readonly<Record<string, string>> = { ł: 'l', ı: 'i', ß: 'ss', ø: 'o', æ: 'ae', đ: 'd', œ: 'oe' };
 
+// eslint-disable-next-line no-control-regex
+const NON_ASCII = /[^\x00-\x7f]/;
+
 export function fold(text: string): string {
+  if (!NON_ASCII.test(text)) return text.toLowerCase();
   return text
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
@@ -14,10 +18,8 @@ export function fold(text: string): string {
 
 /** Folded words; `favorite_color` gives two, `OrbitBank's` gives one. */
 export function wordsOf(text: string): string[] {
-  return fold(text)
-    .replace(/['’]s\b/g, '')
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== '');
+  const folded = fold(text).replace(/['’]s\b/g, '');
+  return folded.match(NON_ASCII.test(folded) ? /[\p{L}\p{N}]+/gu : /[a-z0-9]+/g) ?? [];
 }
 
 /** Same word, give or take an ending. Words with digits and short words must be equal. */

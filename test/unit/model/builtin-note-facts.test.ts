@@ -65,3 +65,30 @@ test('a note made to be slow is read like any other', { timeout: 8000 }, () => {
     assert.ok(readNoteView('x.md', `${part.repeat(800)}|\n`.repeat(60)).lines.length > 0);
   assert.ok(readNoteView('x.md', '['.repeat(500_000)).facts.length > 100);
 });
+
+const SIZE = 900_000;
+const filled = (line: string): string => `${line}\n`.repeat(Math.ceil(SIZE / (line.length + 1)));
+const wide = (part: string): string => part.repeat(Math.floor(3900 / part.length));
+const HOSTILE: Readonly<Record<string, string>> = {
+  'links before a bar that ends no cell': `| a |\n|${'[[xx]]'.repeat(40)} \\|\n`,
+  'a row of many cells': `| a |\n${filled(`|${wide('b c|')}`)}`,
+  'spaces before a word': filled(`${wide(' ')}x`),
+  'spaces before a rule': filled(`${wide(' ').slice(2000)}${wide('-').slice(2000)}x`),
+  'links that never close': filled(wide('[](a.md#')),
+  'long headings over short lines': `## ${wide('a ')}\n### ${wide('b ')}\n${filled('x')}`,
+};
+
+for (const [name, text] of Object.entries(HOSTILE)) {
+  test(`read in time by its length: ${name}`, { timeout: 20_000 }, () => {
+    assert.ok(readNoteView('x.md', text).facts.length <= 21_000);
+  });
+}
+
+test('a sentence that says what one before it says has its own place', () => {
+  const [first, second] = readNoteView('x.md', 'Red wine. Red').facts;
+  assert.deepEqual([first?.valueStart, second?.valueStart], [0, 10]);
+});
+
+test('a link in parentheses counts beside one that is none', () => {
+  assert.deepEqual(linkTargets('[a](b [c](d.md) [e](f.md#g h) [i](j.mdx)', 'n.md'), ['d.md', 'f.md']);
+});

@@ -165,3 +165,13 @@ test('what was left out of a result is not known, and half a line is not a fact'
   assert.equal(failed.steps[0]?.value, 'a');
   assert.match(failed.steps[1]?.error ?? '', /ValueError/);
 });
+
+test('a result full of spaces is read in time by its length', { timeout: 20_000 }, () => {
+  const text = `a${' '.repeat(900_000)}b`;
+  const { steps } = readTranscript([
+    { role: 'user', content: 'q' },
+    { role: 'assistant', content: '<python>\nnote = read_file("a.md")\n</python>' },
+    { role: 'user', content: `<result>\n{'note': '${text}'}\n</result>` },
+  ]);
+  assert.deepEqual([...notesRead(steps)], [['a.md', text]]);
+});
