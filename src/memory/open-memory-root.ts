@@ -113,14 +113,14 @@ function ensureDirectory(directory: string, isReadOnly: boolean): void {
     accessSync(directory, constants.R_OK | constants.X_OK);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError(
-      'MEMORY_UNAVAILABLE',
-      `The memory directory ${directory} cannot be used (${systemErrorCode(error) ?? 'unknown'})`,
-      {
-        hint: 'Give the user that runs mem-agent access to it, or set memory.dir to another directory',
-        cause: error,
-      },
-    );
+    const code = systemErrorCode(error) ?? 'unknown';
+    const isLinkToNowhere = code === 'ENOENT' || code === 'ELOOP';
+    throw new AppError('MEMORY_UNAVAILABLE', `The memory directory ${directory} cannot be used (${code})`, {
+      hint: isLinkToNowhere
+        ? 'A symbolic link on its path leads nowhere: mount or make what it points to, or set memory.dir to another directory'
+        : 'Give the user that runs mem-agent access to it, or set memory.dir to another directory',
+      cause: error,
+    });
   }
 }
 

@@ -2,8 +2,11 @@
 // notes, and nothing needs a restart.
 
 import assert from 'node:assert/strict';
-import { cpSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import type { AppError } from '../../../src/lib/app-error.ts';
+import type { IndexHandle } from '../../../src/memory/index-database.ts';
+import { openMemoryRoot } from '../../../src/memory/open-memory-root.ts';
 import { openTestRoot, startAndIndex, until } from './open-test-root.ts';
 
 const NOTES = { 'cat.md': '# Cat\n\nThe cat is called Pepper.\n', 'dog.md': '# Dog\n' };
@@ -54,4 +57,15 @@ test('a root that is read-only by choice has a problem only when it is gone', as
   await assert.rejects(root.writeNote('new.md', 'x'), { code: 'PERMISSION_DENIED' });
   renameSync(directory, `${directory}.away`);
   assert.match(root.problem(), /not there/);
+});
+
+test('a link that leads nowhere is called that, not a matter of rights', async () => {
+  await using opened = openTestRoot({});
+  const { directory } = opened;
+  const link = `${directory}.link`;
+  symlinkSync(`${directory}.nowhere`, link);
+  assert.throws(
+    () => openMemoryRoot({ name: 'link', directory: link, indexDatabase: {} as IndexHandle }),
+    ({ userMessage }: AppError) => /\(ENOENT\)\. A symbolic link on its path leads nowhere/.test(userMessage),
+  );
 });
