@@ -19,6 +19,9 @@ const FORMATS = TOKEN_FORMATS.map(({ kind, pattern }) => ({
 const PRIVATE_KEY =
   /-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----BEGIN )[\s\S])*?(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|(?=<\/result>|```|$(?![\s\S])))/g;
 
+/** Looks at whether a wrapped token is complete, before all of it counts as the secret. */
+const MOST_LOOKS = 50;
+
 /** In a view of a text; `joined` are the views without what wraps a token. */
 export function* findSecrets(views: readonly TextView[], joined: readonly TextView[]): Generator<FoundSecret> {
   for (const view of views) {
@@ -72,11 +75,13 @@ function wrappedPart(
   let pieceStart = start;
   let end = start;
   let isWrapped = false;
+  let looks = 0;
+  const isDone = (): boolean => (looks += 1) <= MOST_LOOKS && isComplete(view.text.slice(start, end));
   for (let at = start + 1; at <= start + text.length; at += 1) {
     const isLast = at === start + text.length;
     if (!isLast && view.sourceOf(at - 1, at).end === view.sourceOf(at, at + 1).start) continue;
     const piece = view.text.slice(pieceStart, at);
-    if (end > start && isComplete(view.text.slice(start, end)) && !isFragment(piece)) break;
+    if (end > start && !isFragment(piece) && isDone()) break;
     isWrapped ||= end > start;
     end = at;
     pieceStart = at;

@@ -9,10 +9,14 @@ interface Line {
   start: number;
 }
 
-const RULE_ROW = /^[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
-const HEADING = /^[ \t]*(#{1,6})[ \t]+(.*)$/;
-/** Groups: what comes before the value, and the value. */
-const ITEM = /^([ \t>]*(?:[-+*]|\d{1,3}[.)])?[ \t]*(?:(?<name>[^:|]{1,60}):[ \t]*)?["'`*]*)(?<value>\S.*)$/;
+// No two repeats of these that take the same characters stand beside each other: a line may be a megabyte of blanks.
+const RULE_ROW = /^[ \t]*(?:\|[ \t]*)?:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?$/;
+const HEADING = /^[ \t]*(#{1,6})[ \t](.*)$/;
+const INDENT = /^[ \t>]*/;
+/** Without its indent; up to the first character of the value. */
+const ITEM = /^(?:[-+*]|\d{1,3}[.)])?[ \t]*(?:(?<name>[^:|]{1,60}):[ \t]*)?["'`*]*(?=\S)/;
+/** Line ends too; in front of one there is no value. */
+const LINE_SEPARATOR = /[\u2028\u2029]/;
 const MARK = /["'`*\s]/;
 
 /** A recovery code alone in its line, or two beside each other. */
@@ -72,12 +76,17 @@ function* underHeadings(lines: readonly Line[]): Generator<SecretRange> {
       continue;
     }
     if (secretDepth === 0 || line.text.includes('|')) continue;
-    const { name, value: whole } = ITEM.exec(line.text)?.groups ?? {};
-    const value = whole === undefined ? undefined : withoutMarks(whole, 1);
-    if (value === undefined || (name !== undefined && PUBLIC_ITEM.test(name.trim()))) continue;
+    const indent = INDENT.exec(line.text)?.[0].length ?? 0;
+    const item = ITEM.exec(line.text.slice(indent));
+    if (item === null) continue;
+    const start = indent + item[0].length;
+    const rest = line.text.slice(start);
+    const value = withoutMarks(rest, 1);
+    const name = item.groups?.['name'];
+    if (LINE_SEPARATOR.test(rest) || (name !== undefined && PUBLIC_ITEM.test(name.trim()))) continue;
     // A sentence between the items is no item; a code alone on its line is one.
     const isItem = name === undefined ? CODE_ITEM.test(value) : isShort(name) && isValue(value);
-    if (isItem) yield asSecret({ text: value, start: line.start + line.text.lastIndexOf(value) });
+    if (isItem) yield asSecret({ text: value, start: line.start + start });
   }
 }
 
@@ -99,7 +108,12 @@ function isShort(text: string): boolean {
 
 function isValue(text: string): boolean {
   const [first = ''] = text.toLowerCase().split(/[\s,.;]+/);
-  return text.length >= 3 && !NO_SECRET.has(first) && !/^\[\[|^https?:|^\S+@\S+$/.test(text);
+  return text.length >= 3 && !NO_SECRET.has(first) && !/^\[\[|^https?:/.test(text) && !isAddress(text);
+}
+
+/** One word with an `@` inside. */
+function isAddress(text: string): boolean {
+  return text.slice(1, -1).includes('@') && !/\s/.test(text);
 }
 
 function asSecret({ text, start }: Line): SecretRange {

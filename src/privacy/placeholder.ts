@@ -11,7 +11,7 @@ const CLOSING_PYTHON = /<\/python\s*>/i;
 const PLAIN = /^[\p{L}\p{N}_.-]+$/u;
 /** Quotes and backslashes end or change a literal, line ends break it, braces are code in an f-string. */
 const UNSAFE_IN_STRING = /["'`\\{}\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
-const PROTOCOL_TAG = /<\s*\/?\s*(?:think|python|reply|result|filter|tool)|<\|/gi;
+const PROTOCOL_TAG = /<\s*(?:\/\s*)?(?:think|python|reply|result|filter|tool)|<\|/gi;
 
 export function placeholderFor(kind: string, count: number): string {
   return `[withheld:${kind}-${count}]`;

@@ -7,9 +7,12 @@ const PLACEHOLDER = '[redacted]';
 const OWN_KEY = /\bmema_(client|admin)_[0-9A-Za-z]+/g;
 const BEARER = /\b(Bearer|Basic)\s+(?=[^\s"'\\,;]*[\d._=+/-])[^\s"'\\,;]{6,}/gi;
 const PROVIDER_KEY = /\b(sk-|hf_|gh[pousr]_|xox[abprs]-)[A-Za-z0-9_-]{8,}/g;
-/** Up to the value of `"authorization":"…"` and its like; quotes are escaped where JSON was put into a string. */
+/**
+ * Up to the value of `"authorization":"…"` and its like; quotes are escaped where JSON was put into a string. Begins at the
+ * quote: a pattern that began at the backslashes before it would go over a long run of them from each of them.
+ */
 const SECRET_FIELD =
-  /(\\*)"(?:(?:proxy-)?authorization|x-api-key|api[_-]?key|cookie|set-cookie|password|secret|(?:access|refresh)[_-]?token)\1"\s*:\s*\1"/gi;
+  /"(?=((?:(?:proxy-)?authorization|x-api-key|api[_-]?key|cookie|set-cookie|password|secret|(?:access|refresh)[_-]?token)(\\*)"\s*:\s*\2"))/gi;
 
 export type Redact = (text: string) => string;
 
@@ -24,10 +27,11 @@ function redactFields(text: string): string {
   let clean = '';
   let from = 0;
   for (const match of text.matchAll(SECRET_FIELD)) {
-    if (match.index < from) continue;
-    const start = match.index + match[0].length;
+    const [, field = '', escape = ''] = match;
+    if (match.index - escape.length < from || !text.startsWith(escape, match.index - escape.length)) continue;
+    const start = match.index + 1 + field.length;
     clean += text.slice(from, start) + PLACEHOLDER;
-    from = endOfString(text, start, match[1]?.length ?? 0);
+    from = endOfString(text, start, escape.length);
   }
   return clean + text.slice(from);
 }

@@ -35,10 +35,11 @@ export function createLeases(clock: Clock, onChange: (current: LeaseKind | null)
   };
 }
 
+// Bounded between their words: a line of the engine may be long and say the first word again and again.
 const COMPILE_ENDS =
-  /graph capturing finished|torch\.compile (takes|took)|compil\w+ (finished|done|took|takes)|init engine .* took|application startup complete|uvicorn running/i;
+  /graph capturing finished|torch\.compile (takes|took)|compil\w{1,40} (finished|done|took|takes)|init engine .{0,400} took|application startup complete|uvicorn running/i;
 const COMPILE_BEGINS =
-  /torch\.compile|captur\w+ (the )?(cuda|hip) ?graph|compiling|dynamo bytecode|inductor|warming up/i;
+  /torch\.compile|captur\w{1,40} (the )?(cuda|hip) ?graph|compiling|dynamo bytecode|inductor|warming up/i;
 
 /** What a line of the engine's log says about compiling or capturing graphs. */
 export function readCompileHint(line: string): 'begins' | 'ends' | null {

@@ -60,3 +60,9 @@ test('tokens of the places that models come from', () => {
   assert.equal(redactSecrets('token hf_abcDEF0123456789 used'), 'token hf_[redacted] used');
   assert.equal(redactSecrets('ghp_abcDEF0123456789'), 'ghp_[redacted]');
 });
+
+test('a long run of backslashes costs its length, not its square', { timeout: 20_000 }, () => {
+  const run = '\\'.repeat(1_000_000);
+  assert.equal(redactSecrets(`${run}x "cookie":"a"`), `${run}x "cookie":"[redacted]"`);
+  assert.equal(redactSecrets(`${run}"cookie":"a"`), `${run}"cookie":"[redacted]"`);
+});

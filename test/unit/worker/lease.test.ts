@@ -91,3 +91,7 @@ test('what vLLM says of compiling is understood', () => {
   for (const line of ['Loading safetensors checkpoint shards:  50%', 'Avg prompt throughput: 3.1 tokens/s'])
     assert.equal(readCompileHint(line), null, line);
 });
+
+test('a line that says the first word of a hint again and again is read in one pass', { timeout: 20_000 }, () => {
+  for (const word of ['compil', 'init engine ', 'captur']) assert.equal(readCompileHint(word.repeat(100_000)), null);
+});
