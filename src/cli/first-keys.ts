@@ -72,7 +72,7 @@ export function describeFirstKeys(
 ): string {
   const url = `${httpUrl}/mcp`;
   const cursor = JSON.stringify({
-    mcpServers: { memory: { url, headers: { Authorization: `Bearer ${client.key}` } } },
+    mcpServers: { 'mem-agent': { url, headers: { Authorization: `Bearer ${client.key}` } } },
   });
   const question = JSON.stringify({
     jsonrpc: '2.0',
@@ -90,7 +90,7 @@ Try it:
   curl -sS ${url} -H 'Authorization: Bearer ${client.key}' -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d '${question}'
 
 Claude Code:
-  claude mcp add --transport http memory ${url} --header "Authorization: Bearer ${client.key}"
+  claude mcp add --transport http mem-agent ${url} --header "Authorization: Bearer ${client.key}"
 
 Cursor (~/.cursor/mcp.json):
   ${cursor}

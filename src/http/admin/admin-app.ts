@@ -91,7 +91,7 @@ function asInputError(error: Error): Error {
   }
   if (error.status !== 400) return error;
   return new AppError('INVALID_INPUT', 'The body is not valid JSON', {
-    hint: 'See /admin/v1/openapi.json for what this route takes',
+    hint: 'Correct what is named; /admin/v1/openapi.json, or --help of the command, says what may stand there',
     cause: error,
   });
 }

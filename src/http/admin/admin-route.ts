@@ -85,7 +85,7 @@ export function createAdminRouter(): AdminApp {
         .slice(0, 5)
         .map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`.slice(0, 200));
       const error = new AppError('INVALID_INPUT', faults.join('; '), {
-        hint: 'See /admin/v1/openapi.json for what this route takes',
+        hint: 'Correct what is named; /admin/v1/openapi.json, or --help of the command, says what may stand there',
       });
       return problemResponse(error, c.get('requestId'));
     },

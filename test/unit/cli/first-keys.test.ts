@@ -39,7 +39,7 @@ test('without a terminal a client and an admin key go to a file only the owner r
   assert.match(text, /mema_admin_k_2/);
   assert.match(
     text,
-    /claude mcp add --transport http memory http:\/\/127\.0\.0\.1:8081\/mcp --header "Authorization: Bearer mema_client_k_1"/,
+    /claude mcp add --transport http mem-agent http:\/\/127\.0\.0\.1:8081\/mcp --header "Authorization: Bearer mema_client_k_1"/,
   );
   const cursor = text.split('\n').find((line) => line.includes('mcpServers')) ?? '';
   assert.equal(
