@@ -43,7 +43,7 @@ test('without a terminal a client and an admin key go to a file only the owner r
   );
   const cursor = text.split('\n').find((line) => line.includes('mcpServers')) ?? '';
   assert.equal(
-    (JSON.parse(cursor) as { mcpServers: { memory: { url: string } } }).mcpServers.memory.url,
+    (JSON.parse(cursor) as { mcpServers: Record<string, { url: string }> }).mcpServers['mem-agent']?.url,
     'http://127.0.0.1:8081/mcp',
   );
   assert.deepEqual(
