@@ -9,6 +9,9 @@ for (let number = 0; number < 1500; number++)
   NOTES[`d${number % 10}/${number}.md`] = `# Note ${number}\n\n${'Some words about whales and ships. '.repeat(40)}\n`;
 NOTES['zz/last.md'] = '# The last one\n\nOnly here: narwhal.\n';
 
+/** What is done in one piece is seen done after one turn, or two; how many slices there are is a matter of the machine. */
+const AT_ONCE = 2;
+
 async function turnsDuring(work: Promise<unknown>): Promise<number> {
   const watch = { turns: 0, isDone: false };
   const done = work.finally(() => (watch.isDone = true));
@@ -26,13 +29,13 @@ test('the event loop turns while files are searched, and while a title is looked
   await using opened = openTestRoot({ notes: NOTES });
   const { root } = opened;
   const searched = root.search('narwhal', 5);
-  assert.ok((await turnsDuring(searched)) > 10);
+  assert.ok((await turnsDuring(searched)) > AT_ONCE);
   assert.deepEqual(
     (await searched).map(({ path }) => path),
     ['zz/last.md'],
   );
   const named = root.resolveLink('[[The last one]]');
-  assert.ok((await turnsDuring(named)) > 10);
+  assert.ok((await turnsDuring(named)) > AT_ONCE);
   assert.equal(await named, 'zz/last.md');
   assert.equal(root.status().index, 'building');
 });
