@@ -2,6 +2,7 @@
 
 /** Groups of digits with single blanks, dots or dashes between them; a card is some of them in a row. */
 const DIGIT_GROUPS = /\d(?:[ .-]?\d){12,}/g;
+const SHORTEST_CARD = 13;
 const LONGEST_CARD = 19;
 /** Issuer prefixes with the lengths they come in. */
 const CARD_FORM =
@@ -39,7 +40,7 @@ function* findCards(written: string, offset: number): Generator<CheckedNumber> {
     let digits = '';
     for (let last = first; last < groups.length && digits.length < LONGEST_CARD; last += 1) {
       digits += groups[last]?.[0] ?? '';
-      if (!CARD_FORM.test(digits) || !passesLuhn(digits)) continue;
+      if (digits.length < SHORTEST_CARD || !CARD_FORM.test(digits) || !passesLuhn(digits)) continue;
       const end = (groups[last]?.index ?? 0) + (groups[last]?.[0].length ?? 0);
       yield { kind: 'card', start: offset + start, end: offset + end };
     }
@@ -60,13 +61,11 @@ function endAfter(text: string, start: number, count: number): number | null {
 
 function passesLuhn(digits: string): boolean {
   if (/^(\d)\1*$/.test(digits)) return false;
-  const sum = digits
-    .split('')
-    .toReversed()
-    .reduce((total, digit, index) => {
-      const value = Number(digit) * (index % 2 === 1 ? 2 : 1);
-      return total + (value > 9 ? value - 9 : value);
-    }, 0);
+  let sum = 0;
+  for (let index = 0; index < digits.length; index += 1) {
+    const value = Number(digits.charAt(digits.length - 1 - index)) * (index % 2 === 1 ? 2 : 1);
+    sum += value > 9 ? value - 9 : value;
+  }
   return sum % 10 === 0;
 }
 

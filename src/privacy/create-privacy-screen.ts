@@ -4,7 +4,7 @@
 
 import { AppError } from '../lib/app-error.ts';
 import { findSecrets } from './find-secrets.ts';
-import { codeStarts, countTags, endOfThought, maySetIn, PLACEHOLDER, placeholderFor } from './placeholder.ts';
+import { countTags, createPlacer, endOfThought, PLACEHOLDER, placeholderFor } from './placeholder.ts';
 import type { PrivacyRule } from './privacy-rules.ts';
 import { createRuleMatcher } from './rule-matcher.ts';
 import type { RuleMatcher } from './rule-matcher.ts';
@@ -109,7 +109,7 @@ class Session implements ScreenSession {
   }
 
   restore(text: string): string {
-    const starts = codeStarts(text);
+    const maySet = createPlacer(text);
     const thoughtEnd = endOfThought(text);
     const restored = text.replace(PLACEHOLDER, (written: string, index: number) => {
       const value = this.#values.get(written);
@@ -117,7 +117,7 @@ class Session implements ScreenSession {
         if (index < thoughtEnd) return written;
         throw refused('the cloud model made up the name of a withheld value');
       }
-      if (maySetIn(text, index, starts, value)) return value;
+      if (maySet(index, value)) return value;
       throw refused('a withheld value cannot stand where the cloud model put it');
     });
     if (countTags(restored) !== countTags(text)) throw refused('a withheld value reads like a tag of the protocol');

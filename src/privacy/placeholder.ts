@@ -13,32 +13,45 @@ const PLAIN = /^[\p{L}\p{N}_.-]+$/u;
 const UNSAFE_IN_STRING = /["'`\\{}\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const PROTOCOL_TAG = /<\s*(?:\/\s*)?(?:think|python|reply|result|filter|tool)|<\|/gi;
 
+/** Characters, in one answer. */
+const MOST_LOOKED_AT = 10_000_000;
+
 export function placeholderFor(kind: string, count: number): string {
   return `[withheld:${kind}-${count}]`;
 }
 
-/** Where in an answer code may begin; found once an answer. */
-export function codeStarts(text: string): number[] {
-  return [...text.matchAll(OPENING_PYTHON)].map((match) => match.index + match[0].length);
-}
-
-/** Whether `value` may stand at `index` of the answer `text`. */
-export function maySetIn(text: string, index: number, starts: readonly number[], value: string): boolean {
-  if (PLAIN.test(value)) return true;
-  // Every tag counts, because which of them opens the block is for others to say.
-  const openings = starts.filter((start) => start <= index && !isClosedBefore(text, start, index));
-  if (openings.length === 0) return true;
-  return !UNSAFE_IN_STRING.test(value) && openings.every((start) => isInString(text, index, start));
+/**
+ * For the answer `text`: whether a value may stand at an index of it, asked from the first to the last. An answer of nothing but opening tags and
+ * placeholders is not looked through for each pair of them: what would take too long may not.
+ */
+export function createPlacer(text: string): (index: number, value: string) => boolean {
+  const starts = [...text.matchAll(OPENING_PYTHON)].map((match) => match.index + match[0].length);
+  let open: { start: number; closing: number }[] = [];
+  let next = 0;
+  let looked = 0;
+  return (index, value) => {
+    if (PLAIN.test(value)) return true;
+    // Every tag counts, because which of them opens the block is for others to say.
+    for (let start = starts[next]; start !== undefined && start <= index; start = starts[next]) {
+      if (looked > MOST_LOOKED_AT) return false;
+      const closing = findOutsideStrings(text, CLOSING_PYTHON, start)?.start ?? text.length;
+      looked += closing - start;
+      open.push({ start, closing });
+      next += 1;
+    }
+    open = open.filter(({ closing }) => closing >= index);
+    if (open.length === 0) return true;
+    if (UNSAFE_IN_STRING.test(value)) return false;
+    return open.every(({ start }) => {
+      looked += index - start;
+      return looked <= MOST_LOOKED_AT && isInString(text, index, start);
+    });
+  };
 }
 
 /** A value must not bring one, nor complete one that the model began. */
 export function countTags(text: string): number {
   return text.match(PROTOCOL_TAG)?.length ?? 0;
-}
-
-function isClosedBefore(text: string, start: number, index: number): boolean {
-  const closing = findOutsideStrings(text, CLOSING_PYTHON, start);
-  return closing !== null && closing.start < index;
 }
 
 /** The model's thought is neither run nor told to anyone: a wrong placeholder in it does no harm. */

@@ -20,7 +20,7 @@ const TRAILING = /[\s"'`*_})\],;.:]/;
 /** A variable, a call or a pattern of code: it names a secret but is none. */
 const CODE = /^(?:\$\{?[A-Z_]+\}?$|\{\{|<[\w -]+>$|%[sd]$|[A-Za-z_][\w.]*[([])|\\[SsWwDd]|\.[*+]|\[\^/;
 /** What is looked at to tell whether a value is one. Longer ones are taken once, not again for each name inside them. */
-const LOOKED_AT = 500;
+const LOOKED_AT = 250;
 const LONGEST_SAID = 24;
 
 export function* findAssignments(text: string): Generator<SecretRange> {
@@ -33,12 +33,9 @@ export function* findAssignments(text: string): Generator<SecretRange> {
     if (separator === null) continue;
     const isLineStart = LINE_START.test(text.slice(Math.max(0, match.index - 120), match.index));
     const sign = separator.groups?.['sign'] ?? '';
-    const value = readValue(ends, at + separator[0].length, { isStrong, isLineStart, sign });
+    const value = readValue(ends, at + separator[0].length, { isStrong, isLineStart, sign, coveredTo });
     if (value === null) continue;
-    if (value.end - value.start > LOOKED_AT) {
-      if (value.end <= coveredTo) continue;
-      coveredTo = value.end;
-    }
+    if (value.end - value.start > LOOKED_AT) coveredTo = Math.max(coveredTo, value.end);
     yield { kind: isStrong ? kindOf(match[0]) : 'code', ...value };
   }
 }
@@ -106,6 +103,8 @@ interface Place {
   isStrong: boolean;
   isLineStart: boolean;
   sign: string;
+  /** Up to here a long value is found already. */
+  coveredTo: number;
 }
 
 function readValue(ends: Ends, from: number, place: Place): { start: number; end: number } | null {
@@ -116,6 +115,7 @@ function readValue(ends: Ends, from: number, place: Place): { start: number; end
   const bare = quoted ?? endOfBare(ends, start, place);
   if (bare === null) return null;
   const end = quoted ?? ends.trimmed(start, bare);
+  if (isCovered(start, end, place)) return null;
   return isSecretValue(text.slice(start, end), place) ? { start, end } : null;
 }
 
@@ -136,7 +136,8 @@ function endOfQuoted(text: string, start: number, closing: string): number {
   return at;
 }
 
-function endOfBare(ends: Ends, start: number, { isStrong, isLineStart, sign }: Place): number | null {
+function endOfBare(ends: Ends, start: number, place: Place): number | null {
+  const { isStrong, isLineStart, sign } = place;
   const end = ends.ofToken(start);
   if (end === start) return null;
   const isWholeLine = isStrong && isLineStart && sign === ':';
@@ -145,9 +146,13 @@ function endOfBare(ends: Ends, start: number, { isStrong, isLineStart, sign }: P
     return lineEnd === start ? end : lineEnd;
   }
   // A passphrase in a sentence: plain words up to its next sign.
-  if (!isStrong || sign !== ':') return end;
+  if (!isStrong || sign !== ':' || isCovered(start, end, place)) return end;
   const shown = ends.text.slice(start, Math.min(ends.trimmed(start, end), start + LOOKED_AT));
   return looksSecret(shown) ? end : ends.ofWords(end);
+}
+
+function isCovered(start: number, end: number, { coveredTo }: Place): boolean {
+  return end - start > LOOKED_AT && end <= coveredTo;
 }
 
 function isSecretValue(whole: string, { isStrong, sign }: Place): boolean {

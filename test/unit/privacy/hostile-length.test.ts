@@ -58,3 +58,13 @@ test('an answer with a tag that is opened and never named', timely, () => {
   const answer = `<${filled(' ')}`;
   assert.equal(open().restore(answer), answer);
 });
+
+test('an answer of nothing but code with withheld values', timely, () => {
+  const session = open();
+  const { text } = session.redact('password: "hun ter-2"\n');
+  const placeholder = /\[withheld:[^\]]*\]/.exec(text)?.[0] ?? '';
+  const block = `<python>'${placeholder}'</python>`;
+  const times = Math.ceil(LENGTH / block.length);
+  assert.equal(session.restore(block.repeat(times)), "<python>'hun ter-2'</python>".repeat(times));
+  assert.throws(() => session.restore(filled(`<python>'${placeholder}'`)), { code: 'PRIVACY_REFUSED' });
+});
