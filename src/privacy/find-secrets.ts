@@ -2,6 +2,7 @@
 // Guarantee: places are in the text as it was given, in order, and none overlaps another.
 
 import { findCheckedNumbers } from './checked-number.ts';
+import { findJsonWebTokens } from './find-json-web-tokens.ts';
 import { findListedSecrets } from './listed-secret.ts';
 import { findRandomTokens } from './random-token.ts';
 import { findAssignments } from './secret-assignment.ts';
@@ -10,7 +11,7 @@ import { TOKEN_FORMATS } from './token-format-table.ts';
 
 const FORMATS = TOKEN_FORMATS.map(({ kind, pattern }) => ({
   kind,
-  anywhere: new RegExp(pattern, `gd${pattern.flags}`),
+  matchesIn: matcherOf(kind, pattern),
   whole: new RegExp(`^(?:${pattern.source})$`, pattern.flags),
   /** Only what is a secret from its first character can be told when it is wrapped. */
   isWhole: !pattern.source.includes('(?<secret>'),
@@ -21,6 +22,15 @@ const PRIVATE_KEY =
 
 /** Looks at whether a wrapped token is complete, before all of it counts as the secret. */
 const MOST_LOOKS = 50;
+
+function matcherOf(kind: string, pattern: RegExp): (text: string) => Iterable<RegExpExecArray> {
+  if (kind === 'jwt') {
+    const sticky = new RegExp(pattern, 'dy');
+    return (text) => findJsonWebTokens(text, sticky);
+  }
+  const anywhere = new RegExp(pattern, `gd${pattern.flags}`);
+  return (text) => text.matchAll(anywhere);
+}
 
 /** In a view of a text; `joined` are the views without what wraps a token. */
 export function* findSecrets(views: readonly TextView[], joined: readonly TextView[]): Generator<FoundSecret> {
@@ -36,8 +46,8 @@ function* findInView(text: string): Generator<SecretRange> {
   for (const { index, 0: block } of text.matchAll(PRIVATE_KEY)) {
     yield { kind: 'private-key', start: index, end: index + block.length };
   }
-  for (const { kind, anywhere } of FORMATS) {
-    for (const match of text.matchAll(anywhere)) {
+  for (const { kind, matchesIn } of FORMATS) {
+    for (const match of matchesIn(text)) {
       const [start, end] = match.indices?.groups?.['secret'] ?? [match.index, match.index + match[0].length];
       yield { kind, start, end };
     }
@@ -49,9 +59,9 @@ function* findInView(text: string): Generator<SecretRange> {
 }
 
 function* findWrapped(view: TextView): Generator<FoundSecret> {
-  for (const { kind, anywhere, whole, isWhole } of FORMATS) {
+  for (const { kind, matchesIn, whole, isWhole } of FORMATS) {
     if (!isWhole) continue;
-    for (const match of view.text.matchAll(anywhere)) {
+    for (const match of matchesIn(view.text)) {
       const found = wrappedPart(view, match.index, match[0], (part) => whole.test(part));
       if (found !== null) yield { kind, ...found };
     }

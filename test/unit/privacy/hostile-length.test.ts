@@ -68,3 +68,9 @@ test('an answer of nothing but code with withheld values', timely, () => {
   assert.equal(session.restore(block.repeat(times)), "<python>'hun ter-2'</python>".repeat(times));
   assert.throws(() => session.restore(filled(`<python>'${placeholder}'`)), { code: 'PRIVACY_REFUSED' });
 });
+
+test('the first letters of a web token again and again are not a token, the token behind them is', timely, () => {
+  const token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl';
+  assert.ok(!holds(`${filled('eyJ')} ${token}`, 'c2lnbmF0dXJl'));
+  assert.ok(!holds(`${filled(`${'eyJ'.repeat(200)}.a `)}${token}`, 'c2lnbmF0dXJl'));
+});
