@@ -196,7 +196,7 @@ function numberOf(word: string): number | bigint | undefined {
     return Number.isSafeInteger(value) ? value : BigInt(word);
   }
   if (word === '-inf') return -Infinity;
-  return /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(word) ? Number(word) : undefined;
+  return /^[-+]?(\d+(?:\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(word) ? Number(word) : undefined;
 }
 
 const bigintAsText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);

@@ -48,7 +48,7 @@ export function parseErrorBody(body: string): ServerError {
   } catch {
     return {
       message: body
-        .replace(/<[^>]*>/g, ' ')
+        .replace(/<[^<>]*>/g, ' ')
         .replace(/\s+/g, ' ')
         .trim(),
       status: null,

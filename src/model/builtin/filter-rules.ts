@@ -27,11 +27,15 @@ const SMALL = new Set(
     omit remove withhold refuse other others people person names memory notes note exact full specific mask replace request
     unless even asked strictly may can allowed share regarding secret without under circumstances nichts gib verrate preis weitergeben`),
 );
+/** An answer may be as long as a note: none of these goes over the same characters twice, so the amount is read from its unit back. */
 const SHAPES: { topic: RegExp; shape: RegExp }[] = [
-  { topic: /^email$/, shape: /[\p{L}\p{N}._%+-]+@[\p{L}\p{N}.-]+\.\p{L}{2,}/u },
+  { topic: /^email$/, shape: /[\p{L}\p{N}._%+-]@[\p{L}\p{N}.-]+\.\p{L}{2,}/u },
   { topic: /^(phone|contact)$/, shape: /(?:\+|\b0)\d[\d ()/.-]{6,}\d/ },
   { topic: /^(birth date|age|anniversary)$/, shape: /\b(19|20)\d\d-\d\d-\d\d\b/ },
-  { topic: /^(price|salary|budget|revenue|rent)$/, shape: /[€$£¥]\s?\d|\b\d[\d.,]*\s?(EUR|USD|CHF|GBP|PLN|TRY|€|k\b)/ },
+  {
+    topic: /^(price|salary|budget|revenue|rent)$/,
+    shape: /[€$£¥]\s?\d|(?<=\b\d[\d.,]*\s?)(?:EUR|USD|CHF|GBP|PLN|TRY|€|k\b)/,
+  },
 ];
 /** A prohibition of these covers the predicates behind them. */
 const WIDER: Readonly<Record<string, string>> = {
