@@ -215,6 +215,17 @@ function titleStrength(concept: Concept, note: NoteView): number {
   return 0.9 * Math.min(1, formStrength(concept, note.titleWords));
 }
 
+const strengths = new WeakMap<Concept, WeakMap<readonly string[], number>>();
+
+/** Facts beside one another share the words around them (the same array): thousands of them must not each cost all of these. */
+function sharedStrength(concept: Concept, words: readonly string[]): number {
+  const known = strengths.get(concept) ?? new WeakMap<readonly string[], number>();
+  strengths.set(concept, known);
+  const strength = known.get(words) ?? formStrength(concept, words);
+  known.set(words, strength);
+  return strength;
+}
+
 function weighFact(
   question: Question,
   fact: Fact,
@@ -225,8 +236,8 @@ function weighFact(
   let inverse = false;
   for (const concept of question.concepts) {
     const byKey = formStrength(concept, fact.words.key, true);
-    const byContext = 0.85 * formStrength(concept, fact.words.context);
-    const bySection = 0.7 * formStrength(concept, fact.words.section);
+    const byContext = 0.85 * sharedStrength(concept, fact.words.context);
+    const bySection = 0.7 * sharedStrength(concept, fact.words.section);
     const inValue = formStrength(concept, fact.words.value, true);
     const isText = fact.kind === 'sentence' || fact.kind === 'bullet';
     const byValue = inValue * (concept.kind === 'predicate' ? (isText ? 0.6 : 0.4) : isText ? 0.7 : 0.6);

@@ -11,19 +11,36 @@ export interface NoteEdit {
 /** Replaces lines [first, last] by `lines`; takes neighbours along until the piece is unmistakable. */
 export function editLines(note: NoteView, first: number, last: number, lines: readonly string[]): NoteEdit | null {
   const source = note.text.split('\n');
-  let [from, to] = [first, last];
-  for (;;) {
-    const oldText = source.slice(from, to + 1).join('\n') + (to < source.length - 1 ? '\n' : '');
-    const offset = source.slice(0, from).reduce((sum, line) => sum + line.length + 1, 0);
-    if (oldText.trim() !== '' && note.text.indexOf(oldText) === offset) {
-      const middle = [...source.slice(from, first), ...lines, ...source.slice(last + 1, to + 1)].join('\n');
-      const newText = to < source.length - 1 && middle !== '' ? `${middle}\n` : middle;
-      return { path: note.path, oldText, newText };
-    }
-    if (from === 0 && to >= source.length - 1) return null;
-    from = Math.max(0, from - 1);
-    to = Math.min(source.length - 1, to + 1);
+  const offsets = [0];
+  for (const line of source) offsets.push((offsets.at(-1) ?? 0) + line.length + 1);
+  const rangeOf = (more: number): [number, number] => [
+    Math.max(0, first - more),
+    Math.min(source.length - 1, last + more),
+  ];
+  const pieceOf = (more: number): string => {
+    const [from, to] = rangeOf(more);
+    return note.text.slice(offsets[from], offsets[to + 1]);
+  };
+  const isPlain = (more: number): boolean => {
+    const oldText = pieceOf(more);
+    return oldText.trim() !== '' && note.text.indexOf(oldText) === offsets[rangeOf(more)[0]];
+  };
+  const most = Math.max(first, source.length - 1 - last);
+  // A piece around a plain one is plain, too: so the smallest is found by halves, not line by line through a long note.
+  let upTo = 0;
+  while (upTo < most && !isPlain(upTo)) upTo = Math.min(most, 2 * upTo + 1);
+  if (!isPlain(upTo)) return null;
+  let below = upTo === 0 ? -1 : Math.floor((upTo - 1) / 2);
+  if (upTo === most) below = -1;
+  while (upTo - below > 1) {
+    const middle = Math.floor((below + upTo) / 2);
+    if (isPlain(middle)) upTo = middle;
+    else below = middle;
   }
+  const [from, to] = rangeOf(upTo);
+  const middle = [...source.slice(from, first), ...lines, ...source.slice(last + 1, to + 1)].join('\n');
+  const newText = to < source.length - 1 && middle !== '' ? `${middle}\n` : middle;
+  return { path: note.path, oldText: pieceOf(upTo), newText };
 }
 
 export function replaceValue(note: NoteView, fact: Fact, value: string): NoteEdit | null {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readNoteView } from '../../../src/model/builtin/note-facts.ts';
+import { editLines } from '../../../src/model/builtin/note-edit.ts';
 import { linkTargets, pathsToTry } from '../../../src/model/builtin/note-links.ts';
 import { ruleHolds } from '../../../src/model/builtin/threshold-rules.ts';
 
@@ -91,4 +92,12 @@ test('a sentence that says what one before it says has its own place', () => {
 
 test('a link in parentheses counts beside one that is none', () => {
   assert.deepEqual(linkTargets('[a](b [c](d.md) [e](f.md#g h) [i](j.mdx)', 'n.md'), ['d.md', 'f.md']);
+});
+
+test('a line among many like it is changed with as few neighbours as tell it apart', { timeout: 20_000 }, () => {
+  const few = editLines(readNoteView('x.md', 'a\nb\na\nc\n'), 2, 2, ['N']);
+  assert.deepEqual([few?.oldText, few?.newText], ['b\na\nc\n', 'b\nN\nc\n']);
+  const count = 60_000;
+  const edit = editLines(readNoteView('x.md', '- a: b\n'.repeat(count)), count - 1, count - 1, ['- a: c']);
+  assert.equal(edit?.newText.endsWith('- a: b\n- a: c\n'), true);
 });
