@@ -51,7 +51,7 @@ export function findSigningKey(file: string): SigningKey | undefined {
 
 /** Public keys from PEM or from the text that stands in a checkpoint, as many as there are. Throws `INVALID_INPUT`. */
 export function parsePublicKeys(text: string): string[] {
-  const pems = text.match(/-----BEGIN PUBLIC KEY-----[\s\S]*?-----END PUBLIC KEY-----/g);
+  const pems = text.match(/-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----/g);
   const words = text.trim().split(/\s+/);
   if (pems === null && words.every((word) => /^[\w-]{43}$/.test(word))) return words;
   try {
