@@ -22,7 +22,7 @@ export interface RootAccessOptions {
 
 export function createRootAccess({ name, directory, isReadOnly }: RootAccessOptions): RootAccess {
   const byChoice = new AppError('PERMISSION_DENIED', `The memory root ${name} is read-only`, {
-    hint: 'Its entry in memory.roots says readonly=true',
+    hint: 'Use a key of a root that may be written, or take readonly=true out of its entry in memory.roots and restart',
   });
   const missing = (): AppError | null => whyMissing(directory);
   const unwritable = (): AppError | null => missing() ?? (isReadOnly ? byChoice : whyReadOnly(directory));
