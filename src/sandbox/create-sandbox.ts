@@ -1,5 +1,6 @@
 // The sandbox as the agent gets it: self-tested at start, refused when the required wall is not proven, pooled.
-// Guarantee: no block runs before the self-test has ended, and none without the wall that the configuration asks for.
+// Guarantee: no block runs before the self-test has ended, and none without the wall that the configuration asks for. A start that
+// failed is tried again; one that was refused is not: that takes another configuration.
 import { mkdirSync } from 'node:fs';
 import { AppError } from '../lib/app-error.ts';
 import { chooseEngine } from './choose-engine.ts';
@@ -39,11 +40,14 @@ export interface SandboxOptions {
   onEvent?: (event: SandboxEvent) => void;
   /** Kernel walls to try, strongest first; what the machine has, unless a test says otherwise. */
   kernelWalls?: readonly KernelWall[];
+  /** Until a start that failed is tried again. Default: a minute. */
+  retryMs?: number;
 }
 
 const MIB = 1024 * 1024;
 const READY_TIMEOUT_MS = 60_000;
 const PROBE_TIMEOUT_MS = 20_000;
+const RETRY_MS = 60_000;
 
 export function createSandbox(options: SandboxOptions): Sandbox {
   return new ProcessSandbox(options);
@@ -55,6 +59,7 @@ class ProcessSandbox implements Sandbox {
   #engine: SandboxEngine | null = null;
   #status: Omit<SandboxStatus, 'standby' | 'active'>;
   #started: Promise<void> | null = null;
+  #retry: NodeJS.Timeout | undefined;
   #disposed = false;
   readonly #stopping = new AbortController();
 
@@ -81,7 +86,17 @@ class ProcessSandbox implements Sandbox {
   start(): void {
     this.#started ??= this.#bringUp().catch((error: unknown) => {
       this.#finish('failed', reasonOf(error));
+      this.#tryAgainLater();
     });
+  }
+
+  /** A full disk, a lack of descriptors, a slow machine: what kept it from starting may be over. */
+  #tryAgainLater(): void {
+    if (this.#disposed) return;
+    this.#retry = setTimeout(() => {
+      this.#started = null;
+      this.start();
+    }, this.#options.retryMs ?? RETRY_MS).unref();
   }
 
   status(): SandboxStatus {
@@ -101,7 +116,7 @@ class ProcessSandbox implements Sandbox {
         'SANDBOX_UNAVAILABLE',
         `Python cannot run: ${this.#disposed ? 'the sandbox is shutting down' : this.#status.reason}`,
         {
-          hint: 'Run `mem-agent doctor`, or set sandbox.require to a wall that this machine has',
+          hint: 'Run "mem-agent health"; correct what it says, or set sandbox.require to a wall that this machine has',
         },
       );
     }
@@ -117,6 +132,7 @@ class ProcessSandbox implements Sandbox {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
+    clearTimeout(this.#retry);
     this.#stopping.abort();
     await this.#pool[Symbol.asyncDispose]();
     await this.#started;

@@ -210,7 +210,7 @@ export class GuestProcess {
     this.#link.kill();
     this.#ready.reject(
       new AppError('SANDBOX_FAILED', `${message}${this.#stderr === '' ? '' : `: ${firstLine(this.#stderr)}`}`, {
-        hint: 'Run `mem-agent doctor` or look at the log for the sandbox component',
+        hint: 'Run "mem-agent health", or look at the log for the sandbox component',
       }),
     );
     this.#ready.promise.catch(() => undefined);
