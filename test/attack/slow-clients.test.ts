@@ -128,9 +128,13 @@ test('with the usual bounds, one address cannot keep others out', async () => {
     // Those that were told are gone by then.
     await until('only they are kept', async () => (await connectionsOf(daemon)) === 256);
     const ask = `GET /health HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`;
-    const refused = await sendRaw(port, ask, { localAddress: '127.0.0.2' });
-    assert.equal(refused.status, 503, refused.text);
-    assert.equal(problemIn(refused.text).code, 'TOO_MANY_CONNECTIONS');
+    // Sockets that the kernel had turned away come again for some seconds, and only so many are told at once: the rest is cut.
+    await until('the next is told', async () => {
+      const refused = await sendRaw(port, ask, { localAddress: '127.0.0.2' });
+      assert.ok([0, 503].includes(refused.status), refused.text);
+      if (refused.status === 503) assert.equal(problemIn(refused.text).code, 'TOO_MANY_CONNECTIONS');
+      return refused.status === 503;
+    });
     assert.equal((await sendRaw(port, ask, { localAddress: '127.0.0.3' })).status, 200);
   } finally {
     for (const socket of slow) socket.destroy();
