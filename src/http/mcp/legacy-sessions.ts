@@ -13,6 +13,7 @@ import { AppError } from '../../lib/app-error.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { createPathScope } from '../../memory/path-scope.ts';
 import { jsonRpcErrorResponse } from '../errors.ts';
+import { toolRefusal } from '../tool-refusal.ts';
 import type { CallerAuth } from './caller.ts';
 import type { BuildMcpServer } from './mcp-server.ts';
 import { audibleChange, type NoteChange } from './note-subscriptions.ts';
@@ -162,8 +163,8 @@ export function createLegacySessions(
 }
 
 /** As a subscription of 2026-07-28 is judged. */
-function mayHear({ scopes, policy }: Principal): boolean {
-  return scopes.has('memory:read') && policy?.tools?.includes('fetch') !== false;
+function mayHear(principal: Principal): boolean {
+  return principal.scopes.has('memory:read') && toolRefusal(principal, 'fetch') === null;
 }
 
 function plainError(status: number, code: number, message: string): Response {
