@@ -7,7 +7,7 @@ import type { Page } from 'playwright-core';
 import { showView, signInByKey, startBrowser, VIEWS, type OpenBrowser, type OpenPage } from '../helpers/browser.ts';
 import { callTool } from '../helpers/call-tool.ts';
 import { until } from '../helpers/until.ts';
-import { workerPlace, type WorkerDaemon, type WorkerPlace } from '../helpers/worker-daemon.ts';
+import { workerPlace, YES_OR_FOR_EVER, type WorkerDaemon, type WorkerPlace } from '../helpers/worker-daemon.ts';
 
 let place: WorkerPlace;
 let daemon: WorkerDaemon;
@@ -17,14 +17,7 @@ let page: Page;
 let rulesFile: string;
 
 before(async () => {
-  place = workerPlace({
-    script: {
-      rules: [
-        { pattern: 'for ever', replies: [{ text: '<think>x</think>', fault: 'hang' }] },
-        { pattern: '.', replies: ['<think>x</think>\n<python></python>\n<reply>yes</reply>'] },
-      ],
-    },
-  });
+  place = workerPlace({ script: YES_OR_FOR_EVER });
   rulesFile = join(place.path, 'rules.txt');
   writeFileSync(rulesFile, '# of the operator\nrefuse project zebra\n');
   place.setConfig(['worker.stall_ms = 60000', `privacy.rules_file = ${JSON.stringify(rulesFile)}`]);

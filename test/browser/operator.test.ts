@@ -8,21 +8,14 @@ import type { Page } from 'playwright-core';
 import { showView, signInByKey, startBrowser, VIEWS, type OpenBrowser } from '../helpers/browser.ts';
 import { callTool } from '../helpers/call-tool.ts';
 import { until } from '../helpers/until.ts';
-import { workerPlace, type WorkerDaemon, type WorkerPlace } from '../helpers/worker-daemon.ts';
+import { workerPlace, YES_OR_FOR_EVER, type WorkerDaemon, type WorkerPlace } from '../helpers/worker-daemon.ts';
 
 let place: WorkerPlace;
 let daemon: WorkerDaemon;
 let browser: OpenBrowser;
 
 before(async () => {
-  place = workerPlace({
-    script: {
-      rules: [
-        { pattern: 'for ever', replies: [{ text: '<think>x</think>', fault: 'hang' }] },
-        { pattern: '.', replies: ['<think>x</think>\n<python></python>\n<reply>yes</reply>'] },
-      ],
-    },
-  });
+  place = workerPlace({ script: YES_OR_FOR_EVER });
   mkdirSync(join(place.memoryDir, 'entities'));
   for (let person = 0; person < 60; person += 1)
     writeFileSync(join(place.memoryDir, `entities/person-${person}.md`), `# Person ${person}\n\n- city: Lisbon\n`);

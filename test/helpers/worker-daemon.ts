@@ -21,6 +21,14 @@ export interface WorkerDaemonOptions {
   flags?: readonly string[];
 }
 
+/** Says yes to every question but one with "for ever" in it, which never ends. */
+export const YES_OR_FOR_EVER: EngineScript = {
+  rules: [
+    { pattern: 'for ever', replies: [{ text: '<think>x</think>', fault: 'hang' }] },
+    { pattern: '.', replies: ['<think>x</think>\n<python></python>\n<reply>yes</reply>'] },
+  ],
+};
+
 export interface WorkerPlace extends Disposable {
   readonly path: string;
   readonly stateDir: string;
